@@ -1,0 +1,103 @@
+"""The settings: one typed record, read from `config.toml` in the house. `imvume config describe` prints it annotated."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from imvume.errors import BadInput
+
+
+def _setting(default: Any, says: str) -> Any:
+    return field(default=default, metadata={"says": says})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """One folder of recordings that `imvume start` keeps an eye on."""
+
+    folder: str
+    kind: str = "folder"  # asterisk | freepbx | vicidial | folder
+    records: str = ""  # where the call records are: a CSV file or a database address without its password
+    name: str = "pbx"  # a short name for this PBX, in every call that comes from it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Every setting. A test fails if one is missing from docs/reference/settings.md."""
+
+    home: Path = _setting(Path(), "Where everything lives that is not in PostgreSQL. Given by --home or IMVUME_HOME.")
+    dsn: str = _setting("", "The address of your own PostgreSQL, for the role that owns no table. Empty: the embedded one.")
+    owner_dsn: str = _setting("", "The same for the role that owns the tables; used only to migrate.")
+    listen: str = _setting("127.0.0.1:8443", "Where the console answers. Loopback unless you say otherwise.")
+    storage: str = _setting("", "An object store, such as s3://bucket/prefix. Empty: the folder `objects` in the house.")
+    storage_endpoint: str = _setting("", "The address of an S3 server that is not Amazon's.")
+    storage_region: str = _setting("af-south-1", "The region of the object store.")
+    region: str = _setting("ZA", "The country whose numbering plan reads a number written without a country code.")
+    zone: str = _setting("Africa/Johannesburg", "The zone in which times are shown.")
+    retention: str = _setting("fais-service", "The retention class of a call that nothing else decides (laws/*/retention.toml).")
+    settle_seconds: int = _setting(10, "How long a recording must have stopped growing before it is taken.")
+    audio_hours_max: int = _setting(12, "A recording that claims or unpacks to more is refused, not swallowed.")
+    time_stamp_url: str = _setting("", "An RFC 3161 time-stamp authority. Empty: checkpoints are signed by us alone.")
+    workers: int = _setting(2, "How many recordings are sealed at once.")
+    watch: tuple[Watch, ...] = _setting((), "Folders of recordings to keep an eye on, as [[watch]] tables.")
+
+    @property
+    def keys(self) -> Path:
+        """The folder of the keys: never in PostgreSQL, never in the ordinary backup."""
+        return self.home / "keys"
+
+    @property
+    def objects(self) -> Path:
+        """The folder of sealed objects, where no object store is set."""
+        return self.home / "objects"
+
+    @property
+    def postgres(self) -> Path:
+        """The folder of the embedded PostgreSQL."""
+        return self.home / "postgres"
+
+
+def house(given: str | None) -> Path:
+    """The house to use: --home, else IMVUME_HOME, else the XDG data folder."""
+    if given or os.environ.get("IMVUME_HOME"):
+        return Path(given or os.environ["IMVUME_HOME"]).expanduser().absolute()
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "imvume"
+
+
+def load(home: Path) -> Config:
+    """The settings of the house at `home`; every setting has a default, so the file may be absent.
+
+    A secret may stand in its own file: `dsn_file = "/run/secrets/dsn"`.
+    Raises BadInput, naming the key, for a key that is unknown or a value of the wrong kind.
+    """
+    path = home / "config.toml"
+    given: dict[str, Any] = {}
+    if path.exists():
+        try:
+            given = tomllib.loads(path.read_text("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise _unreadable(str(error)) from error
+    for key in [key for key in given if key.endswith("_file")]:
+        given[key.removesuffix("_file")] = Path(given.pop(key)).read_text("utf-8").strip()
+    known = {f.name for f in fields(Config)}
+    if strange := sorted(set(given) - known):
+        raise _unreadable(f"unknown key {strange[0]!r}")
+    try:
+        return msgspec.convert({**given, "home": str(home)}, Config, dec_hook=lambda kind, value: kind(value))
+    except msgspec.ValidationError as error:
+        raise _unreadable(str(error)) from error
+
+
+def _unreadable(why: str) -> BadInput:
+    return BadInput(
+        "config.unreadable",
+        "The settings in config.toml cannot be read.",
+        why=f"It says: {why}.",
+        remedy="Run `imvume config describe` to see every setting with its default, and mend the file.",
+    )
