@@ -1,4 +1,4 @@
-"""The settings: one typed record, read from `config.toml` in the house. `imvume config describe` prints it annotated."""
+"""The settings: one typed record, read from `config.toml` in the house."""
 
 from __future__ import annotations
 
@@ -32,15 +32,21 @@ class Config:
     """Every setting. A test fails if one is missing from docs/reference/settings.md."""
 
     home: Path = _setting(Path(), "Where everything lives that is not in PostgreSQL. Given by --home or IMVUME_HOME.")
-    dsn: str = _setting("", "The address of your own PostgreSQL, for the role that owns no table. Empty: the embedded one.")
+    dsn: str = _setting(
+        "", "The address of your own PostgreSQL, for the role that owns no table. Empty: the embedded one."
+    )
     owner_dsn: str = _setting("", "The same for the role that owns the tables; used only to migrate.")
     listen: str = _setting("127.0.0.1:8443", "Where the console answers. Loopback unless you say otherwise.")
-    storage: str = _setting("", "An object store, such as s3://bucket/prefix. Empty: the folder `objects` in the house.")
+    storage: str = _setting(
+        "", "An object store, such as s3://bucket/prefix. Empty: the folder `objects` in the house."
+    )
     storage_endpoint: str = _setting("", "The address of an S3 server that is not Amazon's.")
     storage_region: str = _setting("af-south-1", "The region of the object store.")
     region: str = _setting("ZA", "The country whose numbering plan reads a number written without a country code.")
     zone: str = _setting("Africa/Johannesburg", "The zone in which times are shown.")
-    retention: str = _setting("fais-service", "The retention class of a call that nothing else decides (laws/*/retention.toml).")
+    retention: str = _setting(
+        "fais-service", "The retention class of a call that nothing else decides (laws/*/retention.toml)."
+    )
     settle_seconds: int = _setting(10, "How long a recording must have stopped growing before it is taken.")
     audio_hours_max: int = _setting(12, "A recording that claims or unpacks to more is refused, not swallowed.")
     time_stamp_url: str = _setting("", "An RFC 3161 time-stamp authority. Empty: checkpoints are signed by us alone.")

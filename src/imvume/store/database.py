@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import errors as pg
@@ -125,7 +125,7 @@ class Tx:
 
     def copy(self, table: LiteralString, columns: Sequence[LiteralString], rows: Iterable[Sequence[object]]) -> None:
         """Write many rows at once by COPY. Row-level security checks them like an insert."""
-        statement = cast(LiteralString, f"COPY {table} ({', '.join(columns)}) FROM STDIN")
+        statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
         with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
             for row in rows:
                 copy.write_row(row)
@@ -183,7 +183,7 @@ def _folder(folder: str) -> dict[str, LiteralString]:
         if line.startswith("-- ") and line.endswith(" --"):
             if name:
                 # We vouch for these files as for code: they ship with it and take no input.
-                queries[name] = cast(LiteralString, "\n".join(lines).strip().rstrip(";"))
+                queries[name] = "\n".join(lines).strip().rstrip(";")
             name, lines = line[3:-3].strip(), []
         else:
             lines.append(line)
