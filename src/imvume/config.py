@@ -42,6 +42,9 @@ class Config:
     )
     storage_endpoint: str = _setting("", "The address of an S3 server that is not Amazon's.")
     storage_region: str = _setting("af-south-1", "The region of the object store.")
+    storage_key_file: str = _setting(
+        "", "A file with the object store's key and secret on two lines. Empty: from the environment."
+    )
     region: str = _setting("ZA", "The country whose numbering plan reads a number written without a country code.")
     zone: str = _setting("Africa/Johannesburg", "The zone in which times are shown.")
     retention: str = _setting(

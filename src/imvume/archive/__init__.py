@@ -1,0 +1,1 @@
+"""Find it, play it, keep it so long, destroy it properly."""

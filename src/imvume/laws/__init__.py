@@ -1,0 +1,1 @@
+"""What does the Act say, from when? Dated rows, each with its source; no number from a statute in code."""
