@@ -178,6 +178,18 @@ COMMENT ON TABLE access IS 'Every look: who heard, exported, held or destroyed w
 COMMENT ON COLUMN access.reason IS 'personal: the reason as the member of staff wrote it';
 CREATE INDEX access_about ON access (tenant_id, about, access_id);
 
+CREATE TABLE listening (
+    tenant_id   uuid NOT NULL,
+    token_hash  bytea NOT NULL REFERENCES sign_in ON DELETE CASCADE,
+    call_id     uuid NOT NULL,
+    access_id   uuid NOT NULL,
+    heard_at    timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, token_hash, call_id),
+    FOREIGN KEY (tenant_id, access_id) REFERENCES access
+);
+COMMENT ON TABLE listening IS 'Which session opened which recording: one reason a session, one look a listening, however many ranges are read.';
+CREATE INDEX listening_sign_in ON listening (token_hash);
+
 -- Calls, by month: the id of a call is a UUIDv7 of its start ------------------------------------
 
 CREATE TABLE call (
@@ -372,10 +384,20 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION open_month(date) IS 'Makes room for the calls of a month, once.';
 
--- Who comes in by a token has no tenant yet; these three look, and tell no more than they must. ---
+-- Who comes in by a token has no tenant yet; these four look, and tell no more than they must. ---
 
 CREATE FUNCTION sign_in_of(hash bytea) RETURNS SETOF sign_in LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = public, pg_temp AS $$ SELECT * FROM sign_in WHERE token_hash = hash $$;
+
+CREATE FUNCTION session_of(hash bytea) RETURNS TABLE (
+    tenant_id uuid, tenant_name text, zone text, staff_id uuid, name text, role text,
+    made_at timestamptz, seen_at timestamptz, fresh_at timestamptz, ends_at timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS
+$$ SELECT t.tenant_id, t.name, t.zone, s.staff_id, s.name, s.role, i.made_at, i.seen_at, i.fresh_at, i.ends_at
+     FROM sign_in i
+     JOIN staff s ON s.tenant_id = i.tenant_id AND s.staff_id = i.staff_id AND s.ended_at IS NULL
+     JOIN tenant t ON t.tenant_id = i.tenant_id
+    WHERE i.token_hash = hash AND i.kind = 'session' $$;
 
 CREATE FUNCTION staff_of(mail text) RETURNS TABLE (tenant_id uuid, staff_id uuid, password text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS
@@ -407,5 +429,5 @@ REVOKE UPDATE, DELETE ON entry, checkpoint, time_stamp FROM imvume_app;
 REVOKE DELETE ON tile FROM imvume_app;
 GRANT SELECT, INSERT, UPDATE ON tenant TO imvume_app;
 GRANT SELECT, INSERT, DELETE ON attempt TO imvume_app;
-REVOKE ALL ON FUNCTION open_month(date), sign_in_of(bytea), staff_of(text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION open_month(date), sign_in_of(bytea), staff_of(text) TO imvume_app;
+REVOKE ALL ON FUNCTION open_month(date), sign_in_of(bytea), session_of(bytea), staff_of(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION open_month(date), sign_in_of(bytea), session_of(bytea), staff_of(text) TO imvume_app;
