@@ -67,6 +67,13 @@ class Vault:
         """A keyed hash of 16 bytes under the tenant's own key: how people and files are found again."""
         return wrap.mark(self.shelf(tenant).key(LOOKUP, 1), *parts)
 
+    def house_mark(self, *parts: str | bytes) -> bytes:
+        """A keyed hash of 16 bytes for what belongs to no tenant yet: who tries to sign in, and from where.
+
+        It changes when the root is rotated; nothing that must last may be found by it.
+        """
+        return wrap.mark(self._roots[0].id, *parts)  # the id is derived of the root, and never in PostgreSQL
+
     def signing(self, tenant: TenantId) -> Ed25519PrivateKey:
         """The key that signs the tenant's log."""
         return Ed25519PrivateKey.from_private_bytes(self.shelf(tenant).key(SIGNING, 1))
