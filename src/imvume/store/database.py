@@ -97,15 +97,15 @@ class Tx:
             raise AssertionError("this transaction belongs to no tenant")
         return self.tenant_or_none
 
-    def all(self, name: LiteralString, **params: object) -> list[Row]:
+    def all(self, name: LiteralString, /, **params: object) -> list[Row]:
         """Every row of the query `name`, such as "calls.find"."""
         return self._execute(name, params).fetchall()
 
-    def one(self, name: LiteralString, **params: object) -> Row | None:
+    def one(self, name: LiteralString, /, **params: object) -> Row | None:
         """The first row of the query `name`, or None."""
         return self._execute(name, params).fetchone()
 
-    def only(self, name: LiteralString, **params: object) -> Row:
+    def only(self, name: LiteralString, /, **params: object) -> Row:
         """The first row of the query `name`. Raises NotFound where there is none."""
         row = self.one(name, **params)
         if row is None:
@@ -114,11 +114,11 @@ class Tx:
             )
         return row
 
-    def run(self, name: LiteralString, **params: object) -> int:
+    def run(self, name: LiteralString, /, **params: object) -> int:
         """Run the query `name` for its effect; answers how many rows it touched."""
         return self._execute(name, params).rowcount
 
-    def many(self, name: LiteralString, rows: Sequence[Row]) -> None:
+    def many(self, name: LiteralString, /, rows: Sequence[Row]) -> None:
         """Run the query `name` once for each row, in one round trip."""
         with self._connection.cursor() as cursor:
             cursor.executemany(_query(name), [{"tenant": self.tenant_or_none, **row} for row in rows])
@@ -130,7 +130,7 @@ class Tx:
             for row in rows:
                 copy.write_row(row)
 
-    def stream(self, name: LiteralString, **params: object) -> Iterator[Row]:
+    def stream(self, name: LiteralString, /, **params: object) -> Iterator[Row]:
         """The rows of the query `name`, fetched a slice at a time: memory stays flat."""
         with self._connection.cursor(name=f"stream_{name.replace('.', '_')}") as cursor:
             cursor.itersize = SLICE_ROWS
