@@ -55,14 +55,15 @@ CREATE TABLE entry_pending (
     at          timestamptz NOT NULL DEFAULT clock_timestamp(),
     type        text NOT NULL,
     about       uuid NOT NULL,
-    body        bytea NOT NULL,
-    PRIMARY KEY (tenant_id, entry_id)
-);
+    body        bytea NOT NULL CHECK (octet_length(body) BETWEEN 1 AND 65535),
+    PRIMARY KEY (tenant_id, xid, entry_id)
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE entry_pending IS 'Entries committed and not yet given their place; emptied about once a second.';
+COMMENT ON COLUMN entry_pending.xid IS 'the transaction that wrote it; it gets its place once every older one has ended';
 
 CREATE TABLE entry (
     tenant_id   uuid NOT NULL,
-    idx         bigint NOT NULL,
+    idx         bigint NOT NULL CHECK (idx >= 0),
     entry_id    uuid NOT NULL,
     type        text NOT NULL,
     about       uuid NOT NULL,
@@ -75,31 +76,48 @@ CREATE UNIQUE INDEX entry_once ON entry (tenant_id, entry_id);
 
 CREATE TABLE tile (
     tenant_id   uuid NOT NULL,
-    level       smallint NOT NULL,
-    n           bigint NOT NULL,
-    hashes      bytea NOT NULL,
+    level       smallint NOT NULL CHECK (level BETWEEN 0 AND 7),
+    n           bigint NOT NULL CHECK (n >= 0),
+    hashes      bytea NOT NULL CHECK (octet_length(hashes) BETWEEN 32 AND 8192 AND octet_length(hashes) % 32 = 0),
     PRIMARY KEY (tenant_id, level, n)
 );
+ALTER TABLE tile ALTER hashes SET STORAGE EXTERNAL;  -- hashes do not compress; do not try
 COMMENT ON TABLE tile IS 'Merkle tiles (C2SP tlog-tiles): up to 256 hashes of 32 bytes.';
+
+CREATE FUNCTION tile_grows() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (NEW.tenant_id, NEW.level, NEW.n) IS DISTINCT FROM (OLD.tenant_id, OLD.level, OLD.n)
+       OR substring(NEW.hashes FROM 1 FOR octet_length(OLD.hashes)) <> OLD.hashes THEN
+        RAISE EXCEPTION 'a tile only grows' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER tile_grows BEFORE UPDATE ON tile FOR EACH ROW EXECUTE FUNCTION tile_grows();
 
 CREATE TABLE checkpoint (
     tenant_id   uuid NOT NULL,
-    size        bigint NOT NULL,
+    size        bigint NOT NULL CHECK (size > 0),
+    since       bigint NOT NULL CHECK (since >= 0),
     note        text NOT NULL,
     made_at     timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, size)
+    PRIMARY KEY (tenant_id, size),
+    CHECK (since < size)
 );
 COMMENT ON TABLE checkpoint IS 'Signed tree heads (C2SP tlog-checkpoint).';
+COMMENT ON COLUMN checkpoint.since IS 'the size of the checkpoint before it, so that one taken out is missed';
+COMMENT ON COLUMN checkpoint.made_at IS 'the second at which it was signed, which the note holds too, signed';
 
 CREATE TABLE time_stamp (
     tenant_id   uuid NOT NULL,
+    stamp_id    uuid NOT NULL,
     size        bigint NOT NULL,
     authority   text NOT NULL,
     token       bytea NOT NULL,
     stamped_at  timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, size, authority)
+    PRIMARY KEY (tenant_id, stamp_id)
 );
-COMMENT ON TABLE time_stamp IS 'RFC 3161 tokens over the note of a checkpoint.';
+COMMENT ON TABLE time_stamp IS 'RFC 3161 answers over the note of a checkpoint; a log.stamped entry commits to each.';
+CREATE UNIQUE INDEX time_stamp_once ON time_stamp (tenant_id, size, authority);
 
 -- Data subjects -------------------------------------------------------------------------------
 
@@ -427,6 +445,7 @@ END $$;
 -- The log is only ever added to; nor is what was signed over it ever changed.
 REVOKE UPDATE, DELETE ON entry, checkpoint, time_stamp FROM imvume_app;
 REVOKE DELETE ON tile FROM imvume_app;
+REVOKE UPDATE ON entry_pending FROM imvume_app;
 GRANT SELECT, INSERT, UPDATE ON tenant TO imvume_app;
 GRANT SELECT, INSERT, DELETE ON attempt TO imvume_app;
 REVOKE ALL ON FUNCTION open_month(date), sign_in_of(bytea), session_of(bytea), staff_of(text) FROM PUBLIC;
