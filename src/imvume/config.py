@@ -37,6 +37,13 @@ class Config:
     )
     owner_dsn: str = _setting("", "The same for the role that owns the tables; used only to migrate.")
     listen: str = _setting("127.0.0.1:8443", "Where the console answers. Loopback unless you say otherwise.")
+    address: str = _setting(
+        "", "What people type to reach the console, such as https://imvume.example.org. Empty: `listen`."
+    )
+    tls_certificate: str = _setting("", "A PEM file with the console's certificate chain. Empty: plain HTTP.")
+    tls_key: str = _setting("", "A PEM file with the key of that certificate.")
+    fresh_minutes: int = _setting(30, "How long after a password a recording may be opened without asking for it again.")
+    idle_minutes: int = _setting(60, "A sign-in left alone for this long has ended.")
     storage: str = _setting(
         "", "An object store, such as s3://bucket/prefix. Empty: the folder `objects` in the house."
     )
