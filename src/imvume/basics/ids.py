@@ -50,6 +50,11 @@ def _uuid7(milliseconds: int, fraction: int) -> UUID:
     return UUID(int=(milliseconds & 0xFFFF_FFFF_FFFF) << 80 | 7 << 76 | fraction << 64 | 2 << 62 | tail)
 
 
+def floor(at: datetime) -> UUID:
+    """The least UUIDv7-shaped id of that millisecond: a bound for "from then on" over ids."""
+    return UUID(int=max(0, int(at.timestamp() * 1000)) << 80)
+
+
 def moment(id: UUID) -> datetime:
     """The instant inside a UUIDv7, to the millisecond."""
     return datetime.fromtimestamp((id.int >> 80) / 1000, UTC)

@@ -1,0 +1,1 @@
+"""Was it announced, who was on it, was it recorded?"""

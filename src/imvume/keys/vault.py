@@ -12,6 +12,7 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from imvume.basics.boundaries import passed
 from imvume.basics.ids import KeyId, TenantId, uuid7
 from imvume.errors import Broken, Refused
 from imvume.keys import wrap
@@ -143,6 +144,7 @@ class Vault:
                 current = self.rotate_bucket(database, tenant, bucket)
                 rotated += 1
             self.shelf(tenant).erase(bucket, keep=current)
+            passed("rotate.old-key-erased")
             with database.transaction(tenant) as tx:
                 tx.run("keys.keys_final", bucket=bucket, current=current, at=at)
         return rotated
@@ -154,12 +156,15 @@ class Vault:
             was = tx.only("keys.bucket_lock", bucket=bucket)["version"]
             old, new, version = shelf.key(bucket, was), wrap.fresh(), was + 1
             shelf.put(bucket, version, new)
+            passed("rotate.bucket-key-shelved")
             survivors = [
                 {"key": row["key_id"], "version": version, "wrapped": _again(old, new, tenant, row)}
                 for row in tx.all("keys.keys_in_bucket", bucket=bucket)
             ]
             tx.many("keys.key_rewrap", survivors)
             tx.run("keys.bucket_advance", bucket=bucket, version=version, was=was)
+            passed("rotate.bucket-rewrapped")
+        passed("rotate.bucket-committed")
         return int(version)
 
     def rotate_buckets(self, database: Database, tenant: TenantId, *, told: Callable[[int, int], None]) -> int:
@@ -176,11 +181,13 @@ class Vault:
         """A new root key. Every shelf is wrapped under it; interrupted, it goes on where it was."""
         following = self.folder / "root.next"
         new = SealedFile(following) if following.exists() else SealedFile.make(following)
+        passed("rotate.root-made")
         for path in sorted(self.folder.glob("*.shelf")):
             tenant = TenantId(UUID(path.stem))
             shelf = self._shelf_under_any(tenant, new)
             if shelf is not None:
                 shelf.rewrapped(new)
+                passed("rotate.shelf-rewrapped")
         with (self.folder / "root.key").open("r+b") as old:
             following.rename(self.folder / "root.key")
             fsync_folder(self.folder)
@@ -188,6 +195,7 @@ class Vault:
             old.write(b"\0" * size)
             old.flush()
             os.fsync(old.fileno())
+        passed("rotate.root-replaced")
         self._roots = [new]
 
     def check(self, tx: Tx) -> Iterator[UUID]:

@@ -46,11 +46,16 @@ def know(
     return known
 
 
-def keys(tx: Tx, vault: Vault, subjects: Collection[UUID]) -> dict[UUID, bytes]:
-    """The living keys of several data subjects; one that was erased is not among them."""
+def keys(tx: Tx, vault: Vault, subjects: Collection[UUID], *, to_wrap: bool = False) -> dict[UUID, bytes]:
+    """The living keys of several data subjects; one that was erased is not among them.
+
+    to_wrap: hold them steady until the transaction ends, so that nothing is wrapped under
+    a key that is being replaced.
+    """
     if not subjects:
         return {}
-    key_of = {row["subject_id"]: row["key_id"] for row in tx.all("subjects.keys", subjects=list(subjects))}
+    rows = tx.all("subjects.keys_held" if to_wrap else "subjects.keys", subjects=list(subjects))
+    key_of = {row["subject_id"]: row["key_id"] for row in rows}
     opened = vault.open_keys(tx, list(key_of.values()), living=True)
     return {subject: opened[key] for subject, key in key_of.items() if key in opened}
 
@@ -68,7 +73,7 @@ def names(tx: Tx, vault: Vault, subjects: Collection[UUID]) -> dict[UUID, list[I
 
 def rekey(tx: Tx, vault: Vault, subject: SubjectId, *, at: datetime) -> tuple[bytes, bytes]:
     """Give a data subject a new key; answers the old and the new, for those who wrap under it."""
-    key_id = KeyId(tx.only("subjects.keys", subjects=[subject])["key_id"])
+    key_id = KeyId(tx.only("subjects.keys_locked", subjects=[subject])["key_id"])
     old = vault.open_key(tx, key_id)
     new_id, new = vault.make_key(tx, "subject", at=at)
     for row in tx.all("subjects.identifiers", subjects=[subject]):

@@ -19,6 +19,16 @@ VALUES (%(tenant)s, %(kind)s, %(lookup)s, %(subject)s, %(sealed)s)
 -- The keys of several data subjects.
 SELECT subject_id, key_id FROM data_subject WHERE tenant_id = %(tenant)s AND subject_id = ANY(%(subjects)s)
 
+-- keys_held --
+-- The same, held steady: nobody gives these data subjects a new key while we wrap under the old one.
+SELECT subject_id, key_id FROM data_subject
+ WHERE tenant_id = %(tenant)s AND subject_id = ANY(%(subjects)s) ORDER BY subject_id FOR SHARE
+
+-- keys_locked --
+-- The same, for the one who gives a new key.
+SELECT subject_id, key_id FROM data_subject
+ WHERE tenant_id = %(tenant)s AND subject_id = ANY(%(subjects)s) ORDER BY subject_id FOR UPDATE
+
 -- identifiers --
 -- The identifiers of several data subjects, sealed.
 SELECT subject_id, kind, lookup, sealed FROM identifier

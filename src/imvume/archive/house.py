@@ -1,0 +1,32 @@
+"""The house: what an action needs when it outlives one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imvume.archive.storage import Disk, ObjectStore, Storage
+from imvume.config import Config
+from imvume.keys.vault import Vault
+from imvume.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Settings, database, keys and objects of one installation. Shared between threads."""
+
+    config: Config
+    database: Database
+    vault: Vault
+    storage: Storage
+
+
+def storage_of(config: Config) -> Storage:
+    """The place for objects that the settings name: an object store, else a folder in the house."""
+    if config.storage:
+        return ObjectStore(
+            config.storage,
+            endpoint=config.storage_endpoint,
+            region=config.storage_region,
+            key_file=config.storage_key_file,
+        )
+    return Disk(config.objects)
