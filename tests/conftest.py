@@ -16,6 +16,8 @@ from imvume.store.database import Database
 from imvume.store.embedded import Postgres
 from imvume.store.migrate import migrate
 
+pytest_plugins = ["asterisk.fixture"]  # a real Asterisk with calls on it
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
