@@ -16,7 +16,7 @@ from imvume.store.database import Database
 from imvume.store.embedded import Postgres
 from imvume.store.migrate import migrate
 
-pytest_plugins = ["asterisk.fixture"]  # a real Asterisk with calls on it
+pytest_plugins = ["asterisk.fixture", "servers.s3"]  # a real Asterisk with calls on it, a real S3 server
 
 
 @pytest.fixture(scope="session")

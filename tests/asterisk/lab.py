@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import os
 import shutil
-import socket
 import subprocess
 import time
 import wave
@@ -14,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from string import Template
+
+from servers.ports import free_ports, free_range
 
 from . import config
 from .prefix import Absent, Prefix, cache, unpacked
@@ -44,8 +45,10 @@ class Lab:
     def __init__(self, folder: Path, prefix: Prefix) -> None:
         self.folder = folder
         self.secret = token_hex(16)
-        free = _free_ports(4 + len(config.AGENTS))
-        media = _free_range()
+        free = free_ports(4 + len(config.AGENTS))
+        media = free_range(400)
+        if media is None:
+            raise Absent("There are no 400 free UDP ports in a row on 127.0.0.1.")
         self.ports = config.Ports(
             sip=free[0],
             http=free[1],
@@ -144,7 +147,7 @@ class Lab:
             _wait_for_udp(port)
             calling = self._sipp(
                 "caller",
-                ["-s", dialled, "-p", str(_free_ports(1)[0]), f"127.0.0.1:{self.ports.sip}"],
+                ["-s", dialled, "-p", str(free_ports(1)[0]), f"127.0.0.1:{self.ports.sip}"],
                 number=number, name=name, agent=agent, milliseconds=milliseconds, media=str(first.path),
             )  # fmt: skip
             code = calling.wait(CALL_SECONDS + 10)
@@ -209,44 +212,6 @@ def _closed(path: Path) -> bool:
         return False
     with wave.open(str(path)) as sound:
         return bool(sound.getnframes())
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nothing uses, for UDP and for TCP."""
-    held: list[socket.socket] = []
-    ports: list[int] = []
-    try:
-        while len(ports) < count:
-            one, other = (socket.socket(type=kind) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM))
-            held += [one, other]
-            one.bind(("127.0.0.1", 0))
-            port = one.getsockname()[1]
-            try:
-                other.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            ports.append(port)
-    finally:
-        for end in held:
-            end.close()
-    return ports
-
-
-def _free_range() -> int:
-    """The first of 400 UDP ports in a row below the ports that the kernel hands out by itself: even, and free now."""
-    for base in range(11000, 32000, 400):
-        held: list[socket.socket] = []
-        try:
-            for port in range(base, base + 400):
-                held.append(socket.socket(type=socket.SOCK_DGRAM))
-                held[-1].bind(("127.0.0.1", port))
-            return base
-        except OSError:
-            continue
-        finally:
-            for end in held:
-                end.close()
-    raise Absent("There are no 400 free UDP ports in a row on 127.0.0.1.")
 
 
 def _wait_for_udp(port: int) -> None:
