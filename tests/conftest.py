@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from imvume.archive.house import House, storage_of
 from imvume.basics import clock
 from imvume.basics.ids import TenantId
+from imvume.config import Config
+from imvume.keys.vault import Vault
 from imvume.store import tenants
 from imvume.store.database import Database
 from imvume.store.embedded import Postgres
@@ -56,3 +59,13 @@ def tenant(database: Database) -> TenantId:
             retention="fais-service",
             at=clock.now(),
         )
+
+
+@pytest.fixture
+def house(database: Database, tenant: TenantId, tmp_path: Path) -> House:
+    """A house of this test alone: its own keys and objects, and the tenant with its shelf."""
+    config = Config(home=tmp_path)
+    vault = Vault.make(config.keys)
+    with database.transaction(tenant) as tx:
+        vault.begin(tx)
+    return House(config, database, vault, storage_of(config))

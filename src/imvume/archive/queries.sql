@@ -226,3 +226,29 @@ SELECT asset_id, call_id FROM asset
 -- assets_known --
 -- Which of these objects belong to a living record.
 SELECT asset_id FROM asset WHERE tenant_id = %(tenant)s AND asset_id = ANY(%(assets)s) AND destroyed_at IS NULL
+
+-- matters_after --
+-- The next holds in the order of their ids, for a sweep over all.
+SELECT * FROM matter WHERE tenant_id = %(tenant)s AND matter_id > %(after)s ORDER BY matter_id LIMIT %(limit)s
+
+-- destructions_after --
+-- The next destructions in the order of their ids, for a sweep over all.
+SELECT * FROM destruction WHERE tenant_id = %(tenant)s AND destruction_id > %(after)s
+ ORDER BY destruction_id LIMIT %(limit)s
+
+-- held_after_matter --
+-- The wraps of one hold, with what is needed to open them.
+SELECT h.asset_id, h.wrapped, a.destroyed_at FROM held h JOIN asset a USING (tenant_id, asset_id)
+ WHERE h.tenant_id = %(tenant)s AND h.matter_id = %(matter)s
+
+-- existing_assets --
+-- Which of these assets have a row.
+SELECT asset_id AS id FROM asset WHERE tenant_id = %(tenant)s AND asset_id = ANY(%(ids)s)
+
+-- existing_matters --
+-- Which of these holds have a row.
+SELECT matter_id AS id FROM matter WHERE tenant_id = %(tenant)s AND matter_id = ANY(%(ids)s)
+
+-- existing_destructions --
+-- Which of these destructions have a row.
+SELECT destruction_id AS id FROM destruction WHERE tenant_id = %(tenant)s AND destruction_id = ANY(%(ids)s)

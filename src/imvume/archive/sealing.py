@@ -24,7 +24,7 @@ from imvume.archive.storage import Storage, missing, path
 from imvume.basics.boundaries import passed
 from imvume.basics.ids import AssetId, CallId, SubjectId, TenantId, uuid7
 from imvume.errors import Unavailable
-from imvume.evidence.ledger import commit, record
+from imvume.evidence.ledger import Entry, commit, record_all
 from imvume.keys import wrap
 from imvume.keys.vault import Vault
 from imvume.store.database import Tx
@@ -137,18 +137,24 @@ def enter(
         }
         rows.append(row)
     tx.many("archive.asset_add", rows)
-    for row, item in zip(rows, stowed, strict=True):
-        record(
-            tx,
-            "archive.sealed",
-            item.asset,
-            by=None,
-            at=at,
-            call=call,
-            digest=item.digest,
-            size=item.size,
-            commitment=commit(row["salt"], asset_facts(row, item.origin)),
-        )
+    record_all(
+        tx,
+        (
+            Entry(
+                type="archive.sealed",
+                about=item.asset,
+                by=None,
+                at=at,
+                fields={
+                    "call": call,
+                    "digest": item.digest,
+                    "size": item.size,
+                    "commitment": commit(row["salt"], asset_facts(row, item.origin)),
+                },
+            )
+            for row, item in zip(rows, stowed, strict=True)
+        ),
+    )
 
 
 def abandon(storage: Storage, tenant: TenantId, call: CallId, stowed: Sequence[Stowed]) -> None:

@@ -1,6 +1,6 @@
 """The write boundaries: the named instants between two durable writes at which a machine may die.
 
-Sealing, destroying and rotating each pass theirs in order. The tests end the process with
+Sealing, destroying, rotating and sequencing each pass theirs in order. The tests end the process with
 SIGKILL at each one by name, so that "it survives a crash anywhere" is a list that was tried
 and not a hope. In a house without the environment variable below, passing one costs a comparison.
 """
@@ -33,6 +33,12 @@ Boundary = Literal[
     "rotate.root-made",
     "rotate.shelf-rewrapped",
     "rotate.root-replaced",
+    "sequence.placed",
+    "sequence.tiled",
+    "sequence.signed",
+    "sequence.committed",
+    "sequence.head-written",
+    "sequence.head-replaced",
 ]
 BOUNDARIES: tuple[Boundary, ...] = get_args(Boundary)
 

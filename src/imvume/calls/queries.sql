@@ -111,3 +111,12 @@ SELECT DISTINCT queue, campaign, disposition
 -- after --
 -- The next calls in the order of their ids, for a sweep over all.
 SELECT * FROM call WHERE tenant_id = %(tenant)s AND call_id > %(after)s ORDER BY call_id LIMIT %(limit)s
+
+-- existing --
+-- Which of these calls have a row.
+SELECT call_id AS id FROM call WHERE tenant_id = %(tenant)s AND call_id = ANY(%(ids)s)
+
+-- sources --
+-- What these calls are called by their telephone systems.
+SELECT source, source_ref, call_id FROM call_source WHERE tenant_id = %(tenant)s AND (source, source_ref) IN
+       (SELECT * FROM unnest(%(sources)s::text[], %(refs)s::text[]))

@@ -1,0 +1,220 @@
+"""Does what is stored still say what the evidence says? Asset by asset, hold by hold, destruction by destruction.
+
+An independent reader of the archive's tables and objects: it computes every commitment
+again from what it finds, opens every key, hashes every object, and names each difference.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from imvume.archive import wraps
+from imvume.archive.destroying import destruction_facts
+from imvume.archive.facts import Origin, asset_facts, open_origin
+from imvume.archive.holding import matter_facts
+from imvume.archive.opening import reader
+from imvume.archive.sound import unpack
+from imvume.archive.storage import Storage, path
+from imvume.basics.clock import stamp
+from imvume.basics.ids import KeyId
+from imvume.errors import Broken, ImvumeError
+from imvume.evidence import ledger
+from imvume.evidence.ledger import commit
+from imvume.evidence.verify import Finding
+from imvume.keys.vault import Destroyed, Vault
+from imvume.store.database import Row, Tx
+
+READ_BYTES = 1024 * 1024
+
+Bodies = dict[UUID, list[dict[str, Any]]]  # of each id, the bodies of the entries about it, in the log's order
+
+
+def bodies(tx: Tx, ids: Sequence[UUID]) -> Bodies:
+    """What the log says about these ids, decoded."""
+    said: Bodies = {id: [] for id in ids}
+    for entry in ledger.about(tx, *ids):
+        said[entry.about].append(json.loads(entry.body))
+    return said
+
+
+def last(said: Sequence[Mapping[str, Any]], *types: str) -> Mapping[str, Any] | None:
+    """The last of these entries that is of one of these types."""
+    return next((entry for entry in reversed(said) if entry["type"] in types), None)
+
+
+def assets(tx: Tx, vault: Vault, storage: Storage, rows: Sequence[Row], *, deep: bool) -> Iterator[Finding]:
+    """The findings about these assets. deep: also decrypt and compare the sound itself, not only the ciphertext."""
+    said = bodies(tx, [row["asset_id"] for row in rows])
+    of_calls = bodies(tx, sorted({row["call_id"] for row in rows}))
+    living = [row for row in rows if row["destroyed_at"] is None]
+    keys = dict(_keys(tx, vault, living))
+    for row in rows:
+        sealed = last(said[row["asset_id"]], "archive.sealed")
+        if sealed is None:
+            yield _finding("archive.asset.unevidenced", row, "No entry of the log tells of this recording.")
+            continue
+        destroyed = last(of_calls[row["call_id"]], "archive.destroyed")
+        if row["destroyed_at"] is not None:
+            yield from _destroyed(row, destroyed, storage)
+        else:
+            yield from _living(tx, storage, row, sealed, destroyed, keys.get(row["asset_id"]), deep)
+
+
+def matters(tx: Tx, vault: Vault, rows: Sequence[Row]) -> Iterator[Finding]:
+    """The findings about these holds."""
+    said = bodies(tx, [row["matter_id"] for row in rows])
+    for row in rows:
+        placed, lifted = (last(said[row["matter_id"]], type) for type in ("archive.held", "archive.hold-lifted"))
+        if placed is None or commit(row["salt"], matter_facts(row)).hex() != placed["commitment"]:
+            yield _of("archive.hold.changed", row["matter_id"], "A hold is not as it was placed.")
+            continue
+        if (row["released_at"] is None) != (lifted is None) or (lifted and stamp(row["released_at"]) != lifted["at"]):
+            yield _of("archive.hold.changed", row["matter_id"], "When a hold was released differs from the log.")
+        held = tx.all("archive.held_after_matter", matter=row["matter_id"])
+        if len(held) != placed["assets"]:
+            yield _of(
+                "archive.hold.changed",
+                row["matter_id"],
+                "A hold protects more or fewer records than were put under it.",
+            )
+        if row["released_at"] is None:
+            yield from _held(tx, vault, row, held)
+
+
+def destructions(tx: Tx, rows: Sequence[Row]) -> Iterator[Finding]:
+    """The findings about these destructions."""
+    of_calls = bodies(tx, sorted({row["call_id"] for row in rows}))
+    said = bodies(tx, [row["destruction_id"] for row in rows])
+    for row in rows:
+        id = row["destruction_id"]
+        done = next((e for e in of_calls[row["call_id"]] if e.get("destruction") == str(id)), None)
+        if row["destroyed_at"] is None:
+            if done is not None:
+                yield _of("archive.destruction.changed", id, "A destruction that was carried out says that it waits.")
+            continue
+        if done is None or commit(row["salt"], destruction_facts(row)).hex() != done["commitment"]:
+            yield _of("archive.destruction.changed", id, "A destruction is not as it was ordered.")
+        elif stamp(row["destroyed_at"]) != done["at"]:
+            yield _of("archive.destruction.changed", id, "When a recording was destroyed differs from the log.")
+        final = last(said[id], "archive.final")
+        if (stamp(row["final_at"]) if row["final_at"] else None) != (final["at"] if final else None):
+            yield _of("archive.destruction.changed", id, "When a destruction became final differs from the log.")
+
+
+def missing(tx: Tx, said: Sequence[tuple[str, UUID]]) -> Iterator[Finding]:
+    """Which records the log tells of, by (type, about), have no row any more."""
+    for type, query, code, text in (
+        ("archive.sealed", "archive.existing_assets", "archive.asset.removed", "A sealed recording has lost its row."),
+        ("archive.held", "archive.existing_matters", "archive.hold.removed", "A hold has lost its row."),
+    ):
+        ids = [about for kind, about in said if kind == type]
+        if not ids:
+            continue
+        known = {row["id"] for row in tx.all(query, ids=ids)}  # type: ignore[arg-type]  # one of the two above
+        yield from (_of(code, id, text) for id in ids if id not in known)
+
+
+def _living(
+    tx: Tx,
+    storage: Storage,
+    row: Row,
+    sealed: Mapping[str, Any],
+    destroyed: Mapping[str, Any] | None,
+    key: bytes | ImvumeError | None,
+    deep: bool,
+) -> Iterator[Finding]:
+    if destroyed is not None and destroyed["at"] > sealed["at"]:
+        yield _finding(
+            "archive.asset.revived", row, "The log says that this recording was destroyed, its row does not."
+        )
+    if isinstance(key, ImvumeError) or key is None:
+        yield _finding("archive.asset.locked", row, "The key of this recording does not open.")
+        return
+    origin = Origin()
+    try:
+        origin = open_origin(key, tx.tenant, row["asset_id"], row["origin"] or b"")
+    except Broken:
+        yield _finding("archive.asset.changed", row, "Where this recording came from was changed.")
+        return
+    if commit(row["salt"], asset_facts(row, origin)).hex() != sealed["commitment"]:
+        yield _finding("archive.asset.changed", row, "What is stored about this recording is not what was sealed.")
+        return
+    try:
+        if _ciphertext(storage, tx, row) != sealed["digest"]:
+            yield _finding("archive.object.changed", row, "The sealed object is not what was sealed.")
+        elif deep and _content(storage, tx, row, key) != origin.content:
+            yield _finding("archive.object.changed", row, "The sound is not what was sealed.")
+    except Broken as error:
+        yield _finding(error.code, row, error.what)
+
+
+def _destroyed(row: Row, destroyed: Mapping[str, Any] | None, storage: Storage) -> Iterator[Finding]:
+    if destroyed is None or stamp(row["destroyed_at"]) != destroyed["at"]:
+        yield _finding("archive.asset.lost", row, "This recording counts as destroyed, and the log does not say so.")
+    if any(row[name] is not None for name in ("wrapped", "inline", "origin")):
+        yield _finding("archive.asset.revived", row, "A part of a destroyed recording has come back.")
+    if row["kind"] != "waveform" and storage.size(path(row["tenant_id"], row["call_id"], row["asset_id"])) is not None:
+        yield _finding("archive.object.stray", row, "The object of a destroyed recording is still there.")
+
+
+def _held(tx: Tx, vault: Vault, matter: Row, held: Sequence[Row]) -> Iterator[Finding]:
+    try:
+        key = vault.open_key(tx, KeyId(matter["key_id"]))
+    except (Broken, Destroyed):
+        yield _of("archive.hold.locked", matter["matter_id"], "The key of a hold does not open.")
+        return
+    for row in held:
+        try:
+            wraps.unhold(key, tx.tenant, row["asset_id"], row["wrapped"] or b"")
+        except Broken:
+            yield _of("archive.hold.changed", row["asset_id"], "A record under a hold does not open through it.")
+
+
+def _keys(tx: Tx, vault: Vault, rows: Sequence[Row]) -> Iterator[tuple[UUID, bytes | ImvumeError]]:
+    try:
+        yield from wraps.open_assets(tx, vault, rows).items()
+    except ImvumeError:
+        # One of them is broken: find out which, one at a time.
+        for row in rows:
+            try:
+                yield row["asset_id"], wraps.open_asset(tx, vault, row)
+            except ImvumeError as error:
+                yield row["asset_id"], error
+
+
+def _ciphertext(storage: Storage, tx: Tx, row: Row) -> str:
+    if row["inline"] is not None:
+        return hashlib.sha256(row["inline"]).hexdigest()
+    place, hashed = path(tx.tenant, row["call_id"], row["asset_id"]), hashlib.sha256()
+    if storage.size(place) != row["size"]:
+        raise Broken(
+            "archive.object.missing",
+            "A sealed object is not where it should be, or not whole.",
+            remedy="Restore it from a copy whose digest is in the evidence.",
+        )
+    for start in range(0, row["size"], READ_BYTES):
+        hashed.update(storage.read(place, start, min(READ_BYTES, row["size"] - start)))
+    return hashed.hexdigest()
+
+
+def _content(storage: Storage, tx: Tx, row: Row, key: bytes) -> str:
+    hashed = hashlib.sha256()
+    with reader(storage, tx.tenant, row, key) as plain:
+        if row["kind"] == "waveform":
+            hashed.update(plain.read())
+        else:
+            for block in unpack(plain, row["codec"], row["rate"], row["channels"], row["frames"]):
+                hashed.update(block)
+    return hashed.hexdigest()
+
+
+def _finding(code: str, row: Row, text: str) -> Finding:
+    return _of(code, row["asset_id"], text)
+
+
+def _of(code: str, about: UUID, text: str) -> Finding:
+    return Finding(code, about, text)

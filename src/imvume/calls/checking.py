@@ -1,0 +1,45 @@
+"""Do the calls still say what the evidence says, and is none of them missing?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from uuid import UUID
+
+from imvume.archive.checking import bodies, last
+from imvume.calls.actions import call_facts
+from imvume.evidence.ledger import commit
+from imvume.evidence.verify import Finding
+from imvume.store.database import Row, Tx
+
+
+def calls(tx: Tx, rows: Sequence[Row]) -> Iterator[Finding]:
+    """The findings about these calls and who was on them."""
+    ids = [row["call_id"] for row in rows]
+    said = bodies(tx, ids)
+    people: dict[UUID, list[Row]] = {id: [] for id in ids}
+    for person in tx.all("calls.participants", calls=ids):
+        people[person["call_id"]].append(person)
+    known = {
+        (row["source"], row["source_ref"]): row["call_id"]
+        for row in tx.all(
+            "calls.sources", sources=[row["source"] for row in rows], refs=[row["source_ref"] for row in rows]
+        )
+    }
+    for row in rows:
+        id = row["call_id"]
+        taken = last(said[id], "calls.taken", "calls.amended")
+        if taken is None:
+            yield Finding("calls.call.unevidenced", id, "No entry of the log tells of this call.")
+        elif commit(row["salt"], call_facts(row, people[id])).hex() != taken["commitment"]:
+            yield Finding("calls.call.changed", id, "What is stored about this call is not what was taken in.")
+        elif known.get((row["source"], row["source_ref"])) != id:
+            yield Finding("calls.call.changed", id, "The telephone system's own name for this call was changed.")
+
+
+def missing(tx: Tx, said: Sequence[tuple[str, UUID]]) -> Iterator[Finding]:
+    """Which calls the log tells of, by (type, about), have no row any more."""
+    ids = [about for type, about in said if type == "calls.taken"]
+    known = {row["id"] for row in tx.all("calls.existing", ids=ids)} if ids else set()
+    for id in ids:
+        if id not in known:
+            yield Finding("calls.call.removed", id, "A call that was taken in has been removed.")

@@ -1,0 +1,128 @@
+"""Checking a pack: no database, no network, no key of the house. What it proves, and what it does not, in words."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from imvume.archive import bag
+from imvume.archive.bag import Member
+from imvume.archive.sound import restored
+from imvume.errors import Broken, ImvumeError
+from imvume.evidence import proof
+from imvume.evidence.ledger import commit
+
+_BLOCK = 1024 * 1024
+
+
+@dataclass(slots=True)
+class Report:
+    """What was found. proven: sentences; broken: (code, sentence), empty when everything checks out."""
+
+    key: str = ""  # the vkey that signs the log
+    proven: list[str] = field(default_factory=list)
+    not_proven: list[str] = field(default_factory=list)
+    broken: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> str:
+        """PROVEN or BROKEN."""
+        return "BROKEN" if self.broken else "PROVEN"
+
+
+def check(path: Path, *, vkey: str | None = None) -> Report:
+    """Read the pack at `path` whole and say what it proves.
+
+    vkey: the key of the log that the reader trusts; without it the pack's own is used, and the
+    report says that it should be compared.
+    """
+    report = Report()
+    try:
+        with bag.read(path) as members:
+            report.proven.append("Every byte of the pack is as it was written.")
+            _contents(members, report, vkey)
+    except ImvumeError as error:
+        report.broken.append((error.code, f"{error.what} {error.why}"))
+    return report
+
+
+def _contents(members: Mapping[str, Member], report: Report, vkey: str | None) -> None:
+    text = dict(members)
+    report.key = bag.text(text, "data/evidence/log.vkey").strip()
+    if vkey is not None and vkey.strip() != report.key:
+        raise _broken("it is signed by another log than the one you trust")
+    card = _json(text, "data/call.json")
+    openings: dict[str, Mapping[str, Any]] = {}
+    entries = sorted(name.removesuffix(".entry") for name in members if name.endswith(".entry"))
+    newest = 0
+    for name in entries:
+        with members[f"{name}.entry"].open() as file:
+            body = file.read(65536)
+        size = proof.check(bag.text(text, f"{name}.tlog-proof"), body, report.key)
+        newest = max(newest, size)
+        entry = json.loads(body)
+        if f"{name}.opening.json" in members:
+            opening = _json(text, f"{name}.opening.json")
+            if commit(bytes.fromhex(opening["salt"]), opening["facts"]).hex() != entry.get("commitment"):
+                raise _broken(f"the facts of entry {name[-4:]} are not those that it commits to")
+            openings[entry["about"]] = opening["facts"]
+    report.proven.append(f"{len(entries)} entries about this call are in a log of {newest} whose head is signed.")
+    if openings.get(card["call"]["call_id"]) != card["call"]:
+        raise _broken("call.json does not say what the log commits to")
+    report.proven.append(
+        "When the call was, its direction, its queue and who was on it by keyed hash are as they were taken in."
+    )
+    for recording in card["recordings"]:
+        _recording(members, recording, openings)
+    report.proven.append(f"The sound of {len(card['recordings'])} recordings is what was sealed, to the last bit.")
+    if vkey is None:
+        report.not_proven.append(
+            "The key of the log came with the pack: compare it with the one that the responsible party publishes."
+        )
+    report.not_proven.append(
+        "The telephone numbers in clear are as they were decrypted, and a number is a claim, not a person."
+    )
+
+
+def _recording(
+    members: Mapping[str, Member], recording: Mapping[str, Any], openings: Mapping[str, Mapping[str, Any]]
+) -> None:
+    facts = openings.get(recording["asset"])
+    member = members.get(recording["file"])
+    if facts is None or member is None:
+        raise _broken("a recording is not among the evidence")
+    form = restored(facts["codec"], facts["rate"], facts["channels"], recording["length"])
+    hashed, left = hashlib.sha256(), recording["length"]
+    with member.open() as file:
+        if file.read(len(form.header)) != form.header:
+            raise _broken(f"the header of {recording['file']} is not that of what was sealed")
+        while left and (block := file.read(min(_BLOCK, left))):
+            hashed.update(block)
+            left -= len(block)
+        if left or file.read(len(form.trailer) + 1) != form.trailer:
+            raise _broken(f"{recording['file']} is longer or shorter than what was sealed")
+    if hashed.hexdigest() != facts["origin"]["content"]:
+        raise _broken(f"the sound in {recording['file']} is not what was sealed")
+
+
+def _json(members: dict[str, Member], name: str) -> dict[str, Any]:
+    try:
+        value = json.loads(bag.text(members, name))
+    except ValueError as error:
+        raise _broken(f"{name} cannot be read") from error
+    if not isinstance(value, dict):
+        raise _broken(f"{name} cannot be read")
+    return value
+
+
+def _broken(why: str) -> Broken:
+    return Broken(
+        "calls.pack.unproven",
+        "The pack does not prove what it says.",
+        why=f"In it, {why}.",
+        remedy="Ask for it again from who made it; do not rely on this copy.",
+    )
