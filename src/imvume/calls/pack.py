@@ -31,7 +31,7 @@ from imvume.basics.clock import stamp
 from imvume.basics.ids import CallId, TenantId
 from imvume.calls.actions import call_facts
 from imvume.errors import BadInput, Unavailable
-from imvume.evidence import ledger, proof
+from imvume.evidence import ledger, note, proof
 from imvume.keys import age
 from imvume.keys.vault import Destroyed
 from imvume.store.database import Row, Tx
@@ -117,7 +117,7 @@ def write(house: House, tenant: TenantId, call: CallId, out: Out, *, at: datetim
         origins = {a["asset_id"]: open_origin(keys[a["asset_id"]], tenant, a["asset_id"], a["origin"]) for a in assets}
         people = _people(tx, house, participants)
         evidence = list(_evidence(tx, house, row, participants, assets, origins))
-        vkey = proof.vkey(house.vault, tenant)
+        vkey = note.vkey(house.vault, tenant)
     bag = BagWriter(out)
     recordings = []
     bag.add("READ-ME.txt", READ_ME.encode())
@@ -140,8 +140,7 @@ def write(house: House, tenant: TenantId, call: CallId, out: Out, *, at: datetim
     card = {"call": facts, "people": people, "recordings": recordings, "packed_at": stamp(at)}
     bag.add("call.json", _pretty(card))
     bag.add("evidence/log.vkey", f"{vkey}\n".encode())
-    for no, (body, text, opening) in enumerate(evidence, 1):
-        bag.add(f"evidence/{no:04}.entry", body)
+    for no, (text, opening) in enumerate(evidence, 1):
         bag.add(f"evidence/{no:04}.tlog-proof", text.encode())
         if opening is not None:
             bag.add(f"evidence/{no:04}.opening.json", _pretty(opening))
@@ -153,7 +152,7 @@ def write(house: House, tenant: TenantId, call: CallId, out: Out, *, at: datetim
 
 def _evidence(
     tx: Tx, house: House, row: Row, participants: Sequence[Row], assets: Sequence[Row], origins: dict[Any, Origin]
-) -> Iterator[tuple[bytes, str, dict[str, Any] | None]]:
+) -> Iterator[tuple[str, dict[str, Any] | None]]:
     openings: dict[Any, dict[str, Any]] = {
         row["call_id"]: {"salt": row["salt"].hex(), "facts": call_facts(row, participants)}
     }
@@ -164,7 +163,7 @@ def _evidence(
         if said.idx is None:
             continue  # it has no place in the log yet, so there is no proof of it to give
         opening = openings.get(said.about) if said.type in ("calls.taken", "calls.amended", "archive.sealed") else None
-        yield said.body, proof.make(tx, said.idx), opening
+        yield proof.make(tx, said.entry_id), opening
 
 
 def _people(tx: Tx, house: House, participants: Sequence[Row]) -> list[dict[str, str]]:

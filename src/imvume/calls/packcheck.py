@@ -15,6 +15,7 @@ from imvume.archive.sound import restored
 from imvume.errors import Broken, ImvumeError
 from imvume.evidence import proof
 from imvume.evidence.ledger import commit
+from imvume.evidence.note import Vkey
 
 _BLOCK = 1024 * 1024
 
@@ -55,22 +56,22 @@ def _contents(members: Mapping[str, Member], report: Report, vkey: str | None) -
     report.key = bag.text(text, "data/evidence/log.vkey").strip()
     if vkey is not None and vkey.strip() != report.key:
         raise _broken("it is signed by another log than the one you trust")
+    trusted = [Vkey.read(report.key)]
     card = _json(text, "data/call.json")
     openings: dict[str, Mapping[str, Any]] = {}
-    entries = sorted(name.removesuffix(".entry") for name in members if name.endswith(".entry"))
+    proofs = sorted(name for name in members if name.endswith(".tlog-proof"))
     newest = 0
-    for name in entries:
-        with members[f"{name}.entry"].open() as file:
-            body = file.read(65536)
-        size = proof.check(bag.text(text, f"{name}.tlog-proof"), body, report.key)
-        newest = max(newest, size)
-        entry = json.loads(body)
-        if f"{name}.opening.json" in members:
-            opening = _json(text, f"{name}.opening.json")
+    for name in proofs:
+        proved = proof.check(bag.text(text, name), trusted)
+        newest = max(newest, proved.checkpoint.size)
+        entry = json.loads(proved.body)
+        beside = name.replace(".tlog-proof", ".opening.json")
+        if beside in members:
+            opening = _json(text, beside)
             if commit(bytes.fromhex(opening["salt"]), opening["facts"]).hex() != entry.get("commitment"):
-                raise _broken(f"the facts of entry {name[-4:]} are not those that it commits to")
+                raise _broken(f"the facts in {beside} are not those that the entry commits to")
             openings[entry["about"]] = opening["facts"]
-    report.proven.append(f"{len(entries)} entries about this call are in a log of {newest} whose head is signed.")
+    report.proven.append(f"{len(proofs)} entries about this call are in a log of {newest} whose head is signed.")
     if openings.get(card["call"]["call_id"]) != card["call"]:
         raise _broken("call.json does not say what the log commits to")
     report.proven.append(
