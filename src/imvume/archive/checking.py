@@ -114,7 +114,7 @@ def missing(tx: Tx, said: Sequence[tuple[str, UUID]]) -> Iterator[Finding]:
         ids = [about for kind, about in said if kind == type]
         if not ids:
             continue
-        known = {row["id"] for row in tx.all(query, ids=ids)}  # type: ignore[arg-type]  # one of the two above
+        known = {row["id"] for row in tx.all(query, ids=ids)}
         yield from (_of(code, id, text) for id in ids if id not in known)
 
 
@@ -207,7 +207,7 @@ def _content(storage: Storage, tx: Tx, row: Row, key: bytes) -> str:
         if row["kind"] == "waveform":
             hashed.update(plain.read())
         else:
-            for block in unpack(plain, row["codec"], row["rate"], row["channels"], row["frames"]):
+            for block in unpack(plain, row["codec"], frames=row["frames"]):
                 hashed.update(block)
     return hashed.hexdigest()
 

@@ -31,16 +31,9 @@ def hold(tx: Tx, vault: Vault, calls: Sequence[CallId], *, reason: str, by: Staf
         )
     matter = MatterId(uuid7())
     key_id, matter_key = vault.make_key(tx, "matter", at=at)
-    row = {
-        "matter": matter,
-        "ref": reference("H", matter),
-        "reason": reason.strip(),
-        "salt": os.urandom(32),
-        "key": key_id,
-        "by": by,
-        "at": at,
-    }
-    tx.run("archive.matter_add", **row)
+    placed = {"ref": reference("H", matter), "reason": reason.strip(), "placed_by": by, "placed_at": at}
+    salt = os.urandom(32)
+    tx.run("archive.matter_add", matter=matter, salt=salt, key=key_id, **placed)
     held = 0
     for call in calls:
         assets = tx.all("archive.assets_locked", call=call)
@@ -52,8 +45,7 @@ def hold(tx: Tx, vault: Vault, calls: Sequence[CallId], *, reason: str, by: Staf
                 "archive.held_add", matter=matter, asset=asset, wrapped=wraps.hold(matter_key, tx.tenant, asset, key)
             )
         held += len(keys)
-    commitment = commit(row["salt"], matter_facts(row | {"placed_by": by, "placed_at": at}))
-    record(tx, "archive.held", matter, by=by, at=at, assets=held, commitment=commitment)
+    record(tx, "archive.held", matter, by=by, at=at, assets=held, commitment=commit(salt, matter_facts(placed)))
     return matter
 
 

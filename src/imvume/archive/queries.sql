@@ -108,7 +108,7 @@ UPDATE asset a SET final_at = %(at)s
 -- matter_add --
 -- A legal hold is placed.
 INSERT INTO matter (tenant_id, matter_id, ref, reason, salt, key_id, placed_by, placed_at)
-VALUES (%(tenant)s, %(matter)s, %(ref)s, %(reason)s, %(salt)s, %(key)s, %(by)s, %(at)s)
+VALUES (%(tenant)s, %(matter)s, %(ref)s, %(reason)s, %(salt)s, %(key)s, %(placed_by)s, %(placed_at)s)
 
 -- matter_get --
 -- One hold.

@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import BinaryIO, Literal
 
 from imvume.archive import envelope, wraps
@@ -27,7 +28,7 @@ from imvume.errors import Unavailable
 from imvume.evidence.ledger import Entry, commit, record_all
 from imvume.keys import wrap
 from imvume.keys.vault import Vault
-from imvume.store.database import Tx
+from imvume.store.database import Row, Tx
 from imvume.subjects import actions as subjects
 
 Role = Literal["caller", "agent", "both"]
@@ -75,15 +76,8 @@ def stow(
             mine = role
             if part.channel is not None and sound.channels == 2:
                 mine = left if part.channel == 0 else _other(left)
-            stowed += _one(
-                storage,
-                tenant,
-                call,
-                lambda write, part=part: pack(file, sound, part, write),
-                mine,
-                name,
-                sound.container,
-            )
+            packing = partial(pack, file, sound, part)
+            stowed += _one(storage, tenant, call, packing, mine, name, sound.container)
     except BaseException:
         abandon(storage, tenant, call, stowed)
         raise
@@ -107,7 +101,7 @@ def enter(
     """
     epoch, epoch_key = wraps.epoch(tx, vault, kept, at=at)
     subject_keys = subjects.keys(tx, vault, list(subject_of.values()), to_wrap=True)
-    rows = []
+    rows: list[Row] = []
     for item in stowed:
         subject = subject_of.get(item.role)
         row = {

@@ -26,7 +26,7 @@ from imvume.archive.bag import BagWriter, Out
 from imvume.archive.facts import Origin, asset_facts, open_origin
 from imvume.archive.house import House
 from imvume.archive.opening import reader
-from imvume.archive.sound import restored, unpack
+from imvume.archive.sound import content_size, restored, unpack
 from imvume.basics.clock import stamp
 from imvume.basics.ids import CallId, TenantId
 from imvume.calls.actions import call_facts
@@ -126,12 +126,12 @@ def write(house: House, tenant: TenantId, call: CallId, out: Out, *, at: datetim
         length = _content_length(house, tenant, asset, key)
         form = restored(asset["codec"], asset["rate"], asset["channels"], length)
         name = f"audio/{_name(assets, asset, no)}{form.extension}"
-        bag.add(name, _sound(house, tenant, asset, key, form.header, form.trailer))
+        bag.add(name, _sound(house, tenant, asset, key, form.before, form.after))
         recordings.append(
             {
                 "file": f"data/{name}",
                 "asset": str(asset["asset_id"]),
-                "skip": len(form.header),
+                "skip": len(form.before),
                 "length": length,
                 "seconds": round(asset["frames"] / asset["rate"], 3),
             }
@@ -179,16 +179,17 @@ def _people(tx: Tx, house: House, participants: Sequence[Row]) -> list[dict[str,
 
 
 def _content_length(house: House, tenant: TenantId, asset: Row, key: bytes) -> int:
-    with reader(house.storage, tenant, asset, key) as plain:
-        return sum(
-            len(block) for block in unpack(plain, asset["codec"], asset["rate"], asset["channels"], asset["frames"])
-        )
+    size = content_size(asset["codec"], asset["frames"])
+    if size is None:
+        with reader(house.storage, tenant, asset, key) as plain:
+            size = plain.seek(0, os.SEEK_END)
+    return size
 
 
 def _sound(house: House, tenant: TenantId, asset: Row, key: bytes, header: bytes, trailer: bytes) -> Iterator[bytes]:
     yield header
     with reader(house.storage, tenant, asset, key) as plain:
-        yield from unpack(plain, asset["codec"], asset["rate"], asset["channels"], asset["frames"])
+        yield from unpack(plain, asset["codec"], frames=asset["frames"])
     yield trailer
 
 

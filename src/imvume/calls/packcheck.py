@@ -99,12 +99,12 @@ def _recording(
     form = restored(facts["codec"], facts["rate"], facts["channels"], recording["length"])
     hashed, left = hashlib.sha256(), recording["length"]
     with member.open() as file:
-        if file.read(len(form.header)) != form.header:
+        if file.read(len(form.before)) != form.before:
             raise _broken(f"the header of {recording['file']} is not that of what was sealed")
         while left and (block := file.read(min(_BLOCK, left))):
             hashed.update(block)
             left -= len(block)
-        if left or file.read(len(form.trailer) + 1) != form.trailer:
+        if left or file.read(len(form.after) + 1) != form.after:
             raise _broken(f"{recording['file']} is longer or shorter than what was sealed")
     if hashed.hexdigest() != facts["origin"]["content"]:
         raise _broken(f"the sound in {recording['file']} is not what was sealed")

@@ -8,20 +8,30 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 import pyrage
 
 from imvume.errors import BadInput
 
 T = TypeVar("T")
-Recipient = pyrage.x25519.Recipient
+
+
+class Out(Protocol):
+    """Anything that takes bytes in order."""
+
+    def write(self, data: bytes, /) -> int: ...
+
+    def flush(self) -> None: ...
+
+
+Recipient = Any  # pyrage.x25519.Recipient; the package brings no types
 
 
 def recipient(text: str) -> Recipient:
     """The recipient that `text` (age1…) names. Raises BadInput."""
     try:
-        return Recipient.from_str(text.strip())
+        return pyrage.x25519.Recipient.from_str(text.strip())
     except pyrage.RecipientError:
         raise BadInput(
             "keys.age.recipient",
@@ -31,7 +41,7 @@ def recipient(text: str) -> Recipient:
         ) from None
 
 
-def encrypt(produce: Callable[[BinaryIO], T], out: BinaryIO, recipients: Sequence[Recipient]) -> T:
+def encrypt(produce: Callable[[BinaryIO], T], out: Out, recipients: Sequence[Recipient]) -> T:
     """Encrypt what `produce` writes, into `out`; answers what it answers. Memory is flat, and nothing lies in clear.
 
     Whatever `produce` raises is raised here; what is in `out` then is worthless.
