@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,8 +18,10 @@ import msgspec
 from imvume.archive import checking as archive
 from imvume.archive.house import House
 from imvume.archive.storage import SUFFIX
+from imvume.archive.sweeping import STRAY_AGE
 from imvume.basics.ids import TenantId
 from imvume.calls import checking as calls
+from imvume.errors import Conflict
 from imvume.evidence import ledger
 from imvume.evidence.verify import Finding
 from imvume.store import sweeps
@@ -27,7 +29,6 @@ from imvume.store.database import Row, Tx
 from imvume.subjects import actions as subjects
 
 SLICE = 200  # records a transaction
-STRAY_AGE = timedelta(hours=1)  # the sweep of objects runs more often than that
 FINDINGS_MAX = 1_000  # kept with the sweep; whoever has more than that needs a backup, not a list
 
 Told = Callable[[str, int, int], None]  # what is being read, records done, of how many
@@ -87,7 +88,12 @@ def verify(
         sweeps.open(tx, name, total=_total(tx), at=now())
         sweep = sweeps.lease(tx, name, at=now())
     if sweep is None:
-        raise sweeps.busy()
+        raise Conflict(
+            "verifying.busy",
+            "Somebody verifies this archive at the moment.",
+            why="Two readers would tell the same twice.",
+            remedy="Wait until it is done, or stop it first.",
+        )
     standing = msgspec.json.decode(sweep.cursor, type=Standing) if sweep.cursor else Standing(deep=deep)
     if standing.deep != deep:
         standing = Standing(deep=deep)

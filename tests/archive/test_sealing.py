@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -42,8 +43,8 @@ def test_nothing_of_it_is_in_clear(house: House, tenant: TenantId, take: Take) -
         assert path.endswith(SUFFIX)
         assert NALEDI[1:] not in path
     with house.database.transaction(tenant) as tx:
-        rows = [*tx.all("calls.after", after=tenant.__class__(int=0), limit=10)]
-        rows += tx.all("archive.assets_after", after=tenant.__class__(int=0), limit=10)
+        rows = [*tx.all("calls.after", after=UUID(int=0), limit=10)]
+        rows += tx.all("archive.assets_after", after=UUID(int=0), limit=10)
     assert NALEDI[3:] not in repr(rows)
 
 
