@@ -6,15 +6,19 @@ import base64
 import csv
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import wave
+from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from imvume import demo
 
 from .fixture import NALEDI, Morning
 from .lab import Lab, Placed, open_lab
@@ -87,6 +91,18 @@ def test_the_events_of_a_call_without_notice_show_a_recording_and_no_sound_playe
     assert "STREAM_BEGIN" not in events
 
 
+def test_the_demo_writes_its_records_as_this_asterisk_does(
+    asterisk: Lab, asterisk_calls: Morning, tmp_path: Path
+) -> None:
+    demo.make(tmp_path, calls=12, until=datetime(2026, 11, 23, 18, 0, tzinfo=UTC), seed=1)
+    both_cdr, both_cel = (tmp_path / "Master.csv", asterisk.cdr), (tmp_path / "cel.csv", asterisk.cel)
+    for both in (both_cdr, both_cel):
+        made, real = (path.read_text("utf-8").splitlines()[0] for path in both)
+        assert shape(made) == shape(real)
+    kinds = [{line.partition(",")[0] for line in path.read_text("utf-8").splitlines()} for path in both_cel]
+    assert kinds[0] == kinds[1]
+
+
 def test_its_two_interfaces_answer_on_loopback(asterisk: Lab) -> None:
     with socket.create_connection(("127.0.0.1", asterisk.ami), timeout=5) as ami:
         ami.sendall(f"Action: Login\r\nUsername: imvume\r\nSecret: {asterisk.secret}\r\n\r\n".encode())
@@ -123,6 +139,11 @@ def test_without_asterisk_a_run_says_so_aloud_and_fails_only_in_ci(tmp_path: Pat
 
     assert outcome in ran.stdout
     assert "apt-get install sip-tester" in ran.stdout
+
+
+def shape(line: str) -> list[bool]:
+    """Which columns of a line are quoted: how many there are and what kind, whatever is in them."""
+    return [part.startswith('"') for part in re.findall(r'(?:^|,)("(?:[^"]|"")*"|[^",]*)', line)]
 
 
 def events_of(lab: Lab, placed: Placed) -> dict[str, float]:
