@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from a_log import Log
 
@@ -14,8 +12,8 @@ from imvume.store.embedded import Postgres
 
 
 @pytest.fixture
-def vault(tmp_path: Path) -> Vault:
-    return Vault.make(tmp_path / "keys")
+def vault(tmp_path_factory: pytest.TempPathFactory) -> Vault:
+    return Vault.make(tmp_path_factory.mktemp("keys"))
 
 
 @pytest.fixture
