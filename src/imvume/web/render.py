@@ -65,8 +65,9 @@ def environment() -> Environment:
     # The extension adds the method to whatever environment it is given; no type can say so.
     made.install_gettext_translations(NullTranslations(), newstyle=True)  # type: ignore[attr-defined]
     filters: dict[str, Callable[..., str]] = {
-        "day": words.day, "moment": words.moment, "clock": words.clock, "length": words.length,
+        "day": words.day, "moment": words.moment, "short": words.short, "clock": words.clock, "lasting": words.lasting,
         "spoken": words.spoken, "thin": words.thin, "size": words.size, "ago": words.ago, "zone_says": words.zone_says,
+        "said": words.said,
     }  # fmt: skip
     made.filters.update(filters)
     made.globals.update(static=static_path, navigation=NAVIGATION, version=__version__, Right=Right, words=words)

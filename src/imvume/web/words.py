@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from markupsafe import Markup, escape
+
+_CODE = re.compile(r"`([^`]+)`")
 THIN = "\u202f"  # narrow, and does not break: 1 284 116
 
 
@@ -24,6 +28,11 @@ NOT_PROVEN = Verdict("none", "Not proven", "circle-dashed")
 BROKEN = Verdict("deny", "Broken", "octagon-x")
 
 
+def said(text: str) -> Markup:
+    """A sentence with what stands between backquotes as code, everything else escaped."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before a tag is put in
+
+
 def day(on: date) -> str:
     """12 Mar 2031."""
     return f"{on.day} {on:%b %Y}"
@@ -33,6 +42,13 @@ def moment(at: datetime, zone: str) -> str:
     """23 Nov 2026, 15:12:04, in the zone that the page states."""
     local = at.astimezone(ZoneInfo(zone))
     return f"{day(local.date())}, {local:%H:%M:%S}"
+
+
+def short(at: datetime, zone: str, now: datetime) -> str:
+    """23 Nov, 15:12:04; the year is said where it is not this one."""
+    local = at.astimezone(ZoneInfo(zone))
+    this_year = local.year == now.astimezone(ZoneInfo(zone)).year
+    return f"{local.day} {local:%b}{'' if this_year else f' {local.year}'}, {local:%H:%M:%S}"
 
 
 def clock(at: datetime, zone: str) -> str:
@@ -51,7 +67,7 @@ def zone_says(zone: str, at: datetime) -> str:
     return f"{name} ({shift})" if name.isalpha() and name != shift else shift
 
 
-def length(seconds: float | None) -> str:
+def lasting(seconds: float | None) -> str:
     """1:52, or 1:02:03; an en dash where nobody knows."""
     if seconds is None:
         return "–"
