@@ -30,11 +30,15 @@ _TRIES = 3  # two workers may bring in the same call at the same instant; the lo
 
 @dataclass(frozen=True, slots=True)
 class TakenIn:
-    """The call, how many recordings of it were sealed now, and whether the call itself is new."""
+    """The call, how many recordings of it were sealed now, and whether the call itself is new.
+
+    seconds: how long the files taken now play, one after the other.
+    """
 
     call: CallId
     sealed: int
     fresh: bool
+    seconds: float = 0.0
 
 
 def take_in(house: House, tenant: TenantId, facts: CallFacts, pieces: Sequence[Piece], *, at: datetime) -> TakenIn:
@@ -115,11 +119,13 @@ def _take_in(house: House, tenant: TenantId, facts: CallFacts, pieces: Sequence[
             subject_of = _enter_call(tx, house, facts, call, at) if fresh else _subjects(tx, call)
             kept = _kept(tx, facts)
             entered: list[sealing.Stowed] = []
+            seconds = 0.0
             doubled: list[sealing.Stowed] = []
             for piece, assets in stowed:
                 content = house.vault.mark(tenant, "content", *(a.origin.content for a in assets))
                 double = tx.one("calls.file_known", content=content, call=call) is not None
                 (doubled if double else entered).extend(assets)
+                seconds += 0.0 if double else max(a.packed.frames / a.packed.rate for a in assets)
                 tx.run("calls.file_add", mark=piece.mark, content=content, call=call, at=at)
             if entered:
                 sealing.enter(tx, house.vault, call, entered, kept=kept, subject_of=subject_of, at=at)
@@ -130,7 +136,7 @@ def _take_in(house: House, tenant: TenantId, facts: CallFacts, pieces: Sequence[
         raise
     passed("seal.committed")
     sealing.abandon(house.storage, tenant, call, doubled)
-    return TakenIn(call, sum(1 for a in entered if a.kind != "waveform"), fresh)
+    return TakenIn(call, sum(1 for a in entered if a.kind != "waveform"), fresh, seconds)
 
 
 def _stow(house: House, tenant: TenantId, call: CallId, piece: Piece) -> list[sealing.Stowed]:

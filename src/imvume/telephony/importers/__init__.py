@@ -1,0 +1,1 @@
+"""Recordings and call records that lie on a PBX already, translated into calls of ours."""

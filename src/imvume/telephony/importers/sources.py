@@ -1,0 +1,93 @@
+"""A PBX's records, opened by what the operator said: the kind of PBX, and files or database addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from imvume.errors import BadInput
+from imvume.telephony.importers import address
+from imvume.telephony.importers.csv_table import CsvTable
+from imvume.telephony.importers.mysql import MySql
+from imvume.telephony.importers.postgres import Postgres
+from imvume.telephony.importers.records import AsteriskRecords, NoRecords, Records, Table
+from imvume.telephony.importers.server import Server
+from imvume.telephony.importers.server_table import ServerTable
+from imvume.telephony.importers.vicidial import VicidialRecords
+
+Kind = Literal["asterisk", "freepbx", "vicidial", "folder"]
+
+
+def connect(given: address.Address) -> Server:
+    """The server at an address. Nothing is asked of it yet."""
+    return MySql(given) if given.kind == "mysql" else Postgres(given)
+
+
+def open_records(
+    kind: Kind,
+    where: Sequence[str],
+    *,
+    source: str,
+    zone: ZoneInfo,
+    region: str,
+    outside: str = "9",
+    password_file: Path | None = None,
+) -> Records:
+    """The records at `where`: CSV files and database addresses, several of them as one.
+
+    zone: the PBX's own. outside: the digits that reach an outside line.
+    Raises BadInput, NotFound, Refused or Unavailable for what cannot be read.
+    """
+    if not where:
+        return NoRecords()
+    with ExitStack() as opened:
+        if kind == "vicidial":
+            server = connect(address.read(_one_address(where), password_file))
+            opened.callback(server.close)
+            vicidial = VicidialRecords(server, source=source, zone=zone, region=region)
+            opened.pop_all()
+            return vicidial
+        refused: list[BadInput] = []
+        cdr, cel = list[Table](), list[Table]()
+        for text in where:
+            tables = _of_server(text, password_file, zone) if address.is_address(text) else _of_file(text, refused)
+            for name, table in tables:
+                opened.callback(table.close)
+                (cdr if name == "cdr" else cel).append(table)
+        opened.pop_all()
+    return AsteriskRecords(cdr, cel, source=source, zone=zone, region=region, outside=outside, refused=refused)
+
+
+def _of_file(text: str, refused: list[BadInput]) -> list[tuple[str, Table]]:
+    table = CsvTable(Path(text).expanduser(), refused)
+    return [(table.kind, table)]
+
+
+def _of_server(text: str, password_file: Path | None, zone: ZoneInfo) -> list[tuple[str, Table]]:
+    given = address.read(text, password_file)
+    server = connect(given)
+    tables = [(name, ServerTable(server, given.table(name), name, zone)) for name in ("cdr", "cel")]
+    there = [(name, table) for name, table in tables if table.exists()]
+    if not there or any(name in given.options and (name, table) not in there for name, table in tables):
+        server.close()
+        raise BadInput(
+            "import.server.no-table",
+            "The server has no such call records.",
+            why="There is no table for CDR or CEL with a uniqueid and a time that this user may read.",
+            remedy="Check the database in the address and the user's rights; ?cdr= and ?cel= name other tables.",
+        )
+    return list[tuple[str, Table]](there)
+
+
+def _one_address(where: Sequence[str]) -> str:
+    if len(where) == 1 and address.is_address(where[0]):
+        return where[0]
+    raise BadInput(
+        "import.vicidial.address",
+        "VICIdial's records are read from its database, and from one.",
+        why="Its recording_log is a table in MySQL or MariaDB.",
+        remedy="Name it as --records mysql://user@host/asterisk.",
+    )
