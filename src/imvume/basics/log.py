@@ -25,7 +25,7 @@ _SENSITIVE = re.compile(
       (?P<plain> [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12} | [0-9a-f]{32,}   # ids, digests
                | (?<!\d)(?:19|20)\d\d-[01]\d-[0-3]\d(?!\d)(?:T[\d:.]+(?:Z|[+-]\d\d:\d\d)?)? )   # days, instants
     | (?P<mail>  [^\s@<>"'(),;:]+@[^\s@<>"'(),;:]+ )
-    | (?P<phone> \+? \d (?: [\s().\-/_]{0,2} \d ){6,} )
+    | (?P<phone> [+(]{0,2} \d (?: [\s().\-/_]{0,2} \d ){6,} )
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -55,13 +55,14 @@ def fault(error: BaseException) -> dict[str, Any]:
 def configure(stream: TextIO | None = None, *, level: int = logging.INFO) -> None:
     """Send our logs, and those of the libraries, to `stream` (standard error) as masked JSON."""
     out = stream or sys.stderr
-    shared: list[Any] = [structlog.stdlib.add_log_level, structlog.stdlib.ExtraAdder(), _stamp, _strip, _masked]
-    render: list[Any] = [
-        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        structlog.processors.JSONRenderer(),
-    ]
+    formatter = structlog.stdlib.ProcessorFormatter
     handler = logging.StreamHandler(out)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=render))
+    handler.setFormatter(
+        formatter(
+            foreign_pre_chain=[structlog.stdlib.add_log_level, structlog.stdlib.ExtraAdder(), _stamp, _strip, _masked],
+            processors=[formatter.remove_processors_meta, structlog.processors.JSONRenderer()],
+        )
+    )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -7,9 +7,10 @@ and a sentence that says what it is for. Code asks for "calls.find", never for S
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from importlib.resources import files
+from time import monotonic
 from typing import Any, LiteralString
 
 import psycopg
@@ -24,6 +25,7 @@ Row = dict[str, Any]
 
 CONNECTIONS_MAX = 12  # a process; eight web threads and four for the work behind them
 WAIT_SECONDS = 30.0  # for a free connection, and for PostgreSQL to come back
+RETRY_SECONDS = 2.0  # the pool would wait ever longer between two tries, and find PostgreSQL back minutes too late
 SLICE_ROWS = 1_000  # fetched at a time from a server-side cursor
 
 
@@ -32,11 +34,13 @@ class Database:
 
     def __init__(self, dsn: str, *, connections_max: int = CONNECTIONS_MAX, wait_seconds: float = WAIT_SECONDS) -> None:
         self.dsn = dsn
+        self._wait_seconds = wait_seconds
         self._pool = ConnectionPool(
             dsn,
             min_size=0,
             max_size=connections_max,
-            timeout=wait_seconds,
+            timeout=RETRY_SECONDS,
+            reconnect_timeout=RETRY_SECONDS,
             open=True,
             check=ConnectionPool.check_connection,  # a server that restarted must not cost the next caller an error
             kwargs={"row_factory": dict_row, "autocommit": False},
@@ -53,7 +57,7 @@ class Database:
         Raises Unavailable when PostgreSQL cannot be reached or goes away.
         """
         try:
-            with self._pool.connection() as connection, connection.transaction():
+            with self._connection() as connection, connection.transaction():
                 connection.execute(
                     "SELECT set_config('imvume.tenant', %s, true)", [str(tenant) if tenant else ""], prepare=True
                 )
@@ -71,6 +75,19 @@ class Database:
             if error.sqlstate is None or error.sqlstate.startswith(("08", "57")):
                 raise _away() from error
             raise
+
+    @contextmanager
+    def _connection(self) -> Iterator[psycopg.Connection[Row]]:
+        limit = monotonic() + self._wait_seconds
+        with ExitStack() as stack:
+            while True:
+                try:
+                    connection = stack.enter_context(self._pool.connection())
+                    break
+                except PoolTimeout:
+                    if monotonic() >= limit:
+                        raise
+            yield connection
 
     def close(self) -> None:
         """Give every connection back."""

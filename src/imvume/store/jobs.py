@@ -113,6 +113,12 @@ def mend(tx: Tx) -> int:
     return tx.run("store.job_mend", delay_max=DELAY_MAX + timedelta(minutes=1))
 
 
+def forget(tx: Tx, *, before: datetime) -> None:
+    """Drop the queue's own diary of jobs that ended before then; nobody reads it, and it only grows."""
+    tx.run("store.job_forget", before=before)
+    tx.run("store.job_forget_counts", before=before)
+
+
 def waiting(tx: Tx) -> int:
     """How many jobs wait or are being done, of every tenant."""
     return int(tx.only("store.jobs_waiting")["jobs"])

@@ -70,6 +70,17 @@ def standing(dsn: str, folder: Traversable = FOLDER) -> Standing:
         return _standing(tx, folder)
 
 
+def require(dsn: str) -> None:
+    """Nothing, if the database is as this program needs it; Conflict if migrations are missing."""
+    if standing(dsn).pending:
+        raise Conflict(
+            "store.migrate.pending",
+            "The database is older than this program.",
+            why="Its tables have not been brought up to date yet.",
+            remedy="Run `imvume migrate`, or `imvume start`, which does it by itself.",
+        )
+
+
 def _names(folder: Traversable) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
 

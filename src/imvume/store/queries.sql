@@ -47,7 +47,7 @@ END $$;
 -- job_begun --
 -- Count a beginning of a job, and compare it with the attempts that ended in order.
 UPDATE queue.pgqueuer
-   SET headers = coalesce(headers, '{}') || jsonb_build_object('begun', coalesce((headers->>'begun')::int, 0) + 1)
+   SET headers = jsonb_build_object('begun', coalesce((headers->>'begun')::int, 0) + 1)
  WHERE id = %(job)s
 RETURNING (headers->>'begun')::int AS begun, attempts;
 
@@ -57,6 +57,15 @@ UPDATE queue.pgqueuer
    SET execute_after = least(execute_after, now()), heartbeat = least(heartbeat, now())
  WHERE (status = 'queued' AND execute_after > now() + %(delay_max)s)
     OR (status = 'picked' AND (heartbeat > now() + %(delay_max)s OR execute_after > now() + %(delay_max)s));
+
+-- job_forget --
+-- The diary of jobs that are no longer there.
+DELETE FROM queue.pgqueuer_log l
+ WHERE l.created < %(before)s AND NOT EXISTS (SELECT FROM queue.pgqueuer q WHERE q.id = l.job_id);
+
+-- job_forget_counts --
+-- What the diary was summed up to.
+DELETE FROM queue.pgqueuer_statistics WHERE created < %(before)s;
 
 -- jobs_waiting --
 -- How much is promised and not yet kept.
@@ -131,3 +140,7 @@ UPDATE sweep SET stop = true WHERE tenant_id = %(tenant)s AND name = %(name)s AN
 UPDATE sweep SET ended_at = %(at)s, moved_at = %(at)s, leased_until = NULL
  WHERE tenant_id = %(tenant)s AND name = %(name)s AND leased_until = %(was)s
 RETURNING *;
+
+-- tenant_lock --
+-- One at a time may make the first tenant.
+SELECT pg_advisory_xact_lock(hashtext('imvume.tenant'));

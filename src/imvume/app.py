@@ -1,0 +1,85 @@
+"""The house, opened; and who keeps which promise.
+
+The worker looks here for the handler of a job and for the duties that come round by the
+clock; the doors open the house here. This is the one place that knows all the rooms.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from imvume import config as settings
+from imvume.archive.house import House, storage_of
+from imvume.basics.ids import TenantId
+from imvume.errors import NotFound
+from imvume.keys.vault import Vault
+from imvume.store import jobs, tenants
+from imvume.store.database import Database
+from imvume.store.embedded import Postgres
+
+Handler = Callable[[House, TenantId, dict[str, Any]], None]
+
+STOPPING = threading.Event()  # set when this process should end: long work looks at it between two slices
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """Something that comes round by the clock, in every worker; two of them at once must do no harm."""
+
+    name: str
+    every_seconds: float
+    run: Callable[[House, datetime], None]
+
+
+@contextmanager
+def open_house(home: Path) -> Iterator[House]:
+    """The house at `home`, with its database; the embedded PostgreSQL is started if it is the one in use.
+
+    Raises NotFound where no house was ever started, so that a slip in a path does not make a new one.
+    """
+    config = settings.load(home)
+    if not (config.keys / "root.key").exists():
+        raise NotFound(
+            "app.house.none",
+            "There is no house here yet.",
+            why="Nothing was ever started at this place.",
+            remedy="Run `imvume start` to make one, or name the right place with --home or IMVUME_HOME.",
+        )
+    with ExitStack() as stack:
+        dsn = config.dsn or stack.enter_context(Postgres(home)).dsn
+        yield House(config, stack.enter_context(Database(dsn)), Vault(config.keys), storage_of(config))
+
+
+def first_tenant(house: House, at: datetime) -> TenantId:
+    """The oldest tenant of the house, with its keys; made from the settings where there is none yet."""
+    config = house.config
+    with house.database.transaction(None) as tx:
+        tx.run("store.tenant_lock")  # two that start at once make one
+        known = tenants.tenants(tx)
+        tenant = (
+            known[0].tenant_id
+            if known
+            else tenants.add(
+                tx, "My contact centre", zone=config.zone, region=config.region, retention=config.retention, at=at
+            )
+        )
+    with house.database.transaction(tenant) as tx:
+        house.vault.begin(tx)  # again each time: a crash may have come between the tenant and its keys
+    return tenant
+
+
+def _mend_queue(house: House, at: datetime) -> None:
+    with house.database.transaction(None) as tx:
+        jobs.mend(tx)
+        jobs.forget(tx, before=at - timedelta(days=30))
+
+
+JOBS: dict[str, Handler] = {}
+
+DUTIES: list[Duty] = [Duty("queue.mend", 60, _mend_queue)]
