@@ -17,7 +17,7 @@ from imvume.evidence import ledger
 from imvume.keys.vault import Vault
 from imvume.staff import passwords, rules
 from imvume.staff.rules import Role
-from imvume.store.database import Database, Taken, Tx
+from imvume.store.database import Database, Row, Taken, Tx
 
 TOKEN_BYTES = 32  # 256 bits: nobody guesses one, so tokens need no brake
 
@@ -185,18 +185,31 @@ def sign_out(database: Database, token: str) -> None:
 
 
 def looked(
-    tx: Tx, tenant: TenantId, staff: StaffId, what: LiteralString, about: UUID, reason: str, at: datetime
+    tx: Tx, tenant: TenantId, staff: StaffId | None, what: LiteralString, about: UUID, reason: str, at: datetime
 ) -> UUID:
     """Write down that `staff` looked at `about`, and why; answers the id of the look.
+
+    staff: None for whoever sits at the machine itself and uses its command line.
 
     what: the type of the entry in the evidence, such as "archive.opened". The entry commits to the
     reason without holding it: once the row is erased nobody can tell what it was.
     """
     access, salt = uuid7(), os.urandom(32)
     tx.run("staff.access_add", access=access, staff=staff, what=what, about=about, reason=reason, salt=salt, at=at)
-    facts = {"access": str(access), "staff": str(staff), "reason": reason, "at": stamp(at)}
+    facts = look_facts({"access_id": access, "staff_id": staff, "reason": reason, "at": at})
     ledger.record(tx, what, about, by=staff, at=at, commitment=ledger.commit(salt, facts))
     return access
+
+
+def look_facts(row: Row) -> dict[str, object]:
+    """What the evidence commits to about a look."""
+    staff = row["staff_id"]
+    return {
+        "access": str(row["access_id"]),
+        "staff": str(staff) if staff else None,
+        "reason": row["reason"],
+        "at": stamp(row["at"]),
+    }
 
 
 _MARKS: Final = (rules.TRIES_FREE, rules.TRIES_FREE_ADDRESS)

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
 _HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)  # 64 MiB, three passes: about a tenth of a second
@@ -26,7 +26,7 @@ def matches(kept: str | None, password: str) -> bool:
     with _AT_ONCE:
         try:
             return _HASHER.verify(kept or _nobodys(), _normal(password)) and kept is not None
-        except (VerifyMismatchError, InvalidHashError):
+        except (VerificationError, InvalidHashError):  # a mismatch, and a kept one that is damaged
             return False
 
 

@@ -109,3 +109,7 @@ ON CONFLICT (tenant_id, token_hash, call_id) DO UPDATE SET access_id = excluded.
 -- It is being heard; of two ranges asked for at once, one touches a row.
 UPDATE listening SET heard_at = %(at)s
  WHERE tenant_id = %(tenant)s AND token_hash = %(hash)s AND call_id = %(call)s AND heard_at = %(was)s
+
+-- accesses_after --
+-- The next looks in the order of their ids, for a sweep over all.
+SELECT * FROM access WHERE tenant_id = %(tenant)s AND access_id > %(after)s ORDER BY access_id LIMIT %(limit)s
