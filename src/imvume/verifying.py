@@ -22,8 +22,11 @@ from imvume.archive.sweeping import STRAY_AGE
 from imvume.basics.ids import TenantId
 from imvume.calls import checking as calls
 from imvume.errors import Conflict
-from imvume.evidence import ledger
-from imvume.evidence.verify import Finding
+from imvume.evidence import ledger, note
+from imvume.evidence.findings import Finding
+from imvume.evidence.statement import Statement
+from imvume.evidence.verify import Verification
+from imvume.staff import checking as staff
 from imvume.store import sweeps
 from imvume.store.database import Row, Tx
 from imvume.subjects import actions as subjects
@@ -41,6 +44,7 @@ class Slice:
     findings: Sequence[Finding]
     done: int
     after: str | None
+    says: Statement | None = None  # what the log alone proves, when it has been read to its end
 
 
 Part = Callable[[Tx, House, str, bool, datetime], Slice]
@@ -53,6 +57,8 @@ class Standing(msgspec.Struct):
     after: str = ""
     deep: bool = False
     findings: list[tuple[str, str, str]] = msgspec.field(default_factory=list)
+    proved: tuple[str, ...] = ()
+    not_proved: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -62,6 +68,8 @@ class Report:
     checked: int
     complete: bool
     findings: list[Finding] = field(default_factory=list)
+    proved: tuple[str, ...] = ()
+    not_proved: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -107,7 +115,9 @@ def verify(
         with house.database.transaction(tenant) as tx:
             slice_ = part(tx, house, standing.after, deep, now())
             for finding in slice_.findings[: FINDINGS_MAX - len(standing.findings)]:
-                standing.findings.append((finding.code, str(finding.about), finding.text))
+                standing.findings.append((finding.code, finding.about, finding.text))
+            if slice_.says:
+                standing.proved, standing.not_proved = slice_.says.proved, slice_.says.not_proved
             standing.after = slice_.after or ""
             standing.part += slice_.after is None
             cursor = msgspec.json.encode(standing).decode()
@@ -123,7 +133,8 @@ def verify(
 
 
 def _report(sweep: sweeps.Sweep, standing: Standing, *, complete: bool) -> Report:
-    return Report(sweep.done, complete, [Finding(code, UUID(about), text) for code, about, text in standing.findings])
+    findings = [Finding(*found) for found in standing.findings]
+    return Report(sweep.done, complete, findings, standing.proved, standing.not_proved)
 
 
 def _total(tx: Tx) -> int:
@@ -139,9 +150,26 @@ def _rows(query: Any, key: str, check: Callable[[Tx, House, list[Row], bool], It
     return part
 
 
+def _log(tx: Tx, house: House, after: str, deep: bool, at: datetime) -> Slice:
+    reading = Verification(
+        house.database,
+        tx.tenant,
+        vkeys=[note.vkey(house.vault, tx.tenant)],
+        heads_in=house.vault.folder,
+        at=at,
+        state=after,
+    )
+    before = reading.entries
+    findings = reading.step()
+    done = reading.entries - before
+    if reading.done:
+        return Slice(findings, done, None, reading.statement())
+    return Slice(findings, done, reading.state)
+
+
 def _missing(tx: Tx, house: House, after: str, deep: bool, at: datetime) -> Slice:
     start = int(after) if after else 0
-    entries = ledger.said(tx, start=start, limit=SLICE * 10)
+    entries = ledger.told(tx, start=start, limit=SLICE * 10)
     about = [(entry.type, entry.about) for entry in entries]
     findings = [*archive.missing(tx, about), *calls.missing(tx, about)]
     return Slice(findings, len(entries), str(start + len(entries)) if len(entries) == SLICE * 10 else None)
@@ -157,7 +185,7 @@ def _strays(tx: Tx, house: House, after: str, deep: bool, at: datetime) -> Slice
     }
     known = {row["asset_id"] for row in tx.all("archive.assets_known", assets=list(ids))} if ids else set()
     findings = [
-        Finding("archive.object.stray", id, "An object belongs to no living recording.")
+        Finding("archive.object.stray", str(id), "An object belongs to no living recording.")
         for id in ids
         if id not in known
     ]
@@ -165,9 +193,9 @@ def _strays(tx: Tx, house: House, after: str, deep: bool, at: datetime) -> Slice
 
 
 def _keys(tx: Tx, house: House, after: str, deep: bool, at: datetime) -> Slice:
-    findings = [Finding("keys.key.broken", id, "A wrapped key does not open.") for id in house.vault.check(tx)]
+    findings = [Finding("keys.key.broken", str(id), "A wrapped key does not open.") for id in house.vault.check(tx)]
     findings += [
-        Finding("subjects.identifier.changed", id, "An identifier of a data subject was changed.")
+        Finding("subjects.identifier.changed", str(id), "An identifier of a data subject was changed.")
         for id in subjects.check(tx, house.vault)
     ]
     return Slice(findings, 0, None)
@@ -178,6 +206,7 @@ def _assets(tx: Tx, house: House, rows: list[Row], deep: bool) -> Iterator[Findi
 
 
 PARTS: tuple[tuple[str, Part], ...] = (
+    ("log", _log),
     ("keys", _keys),
     ("calls", _rows("calls.after", "call_id", lambda tx, house, rows, deep: calls.calls(tx, rows))),
     ("recordings", _rows("archive.assets_after", "asset_id", _assets)),
@@ -193,6 +222,7 @@ PARTS: tuple[tuple[str, Part], ...] = (
             "archive.destructions_after", "destruction_id", lambda tx, house, rows, deep: archive.destructions(tx, rows)
         ),
     ),
+    ("looks", _rows("staff.accesses_after", "access_id", lambda tx, house, rows, deep: staff.looks(tx, rows))),
     ("missing records", _missing),
     ("objects", _strays),
 )

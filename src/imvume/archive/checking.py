@@ -23,8 +23,8 @@ from imvume.basics.clock import stamp
 from imvume.basics.ids import KeyId
 from imvume.errors import Broken, ImvumeError
 from imvume.evidence import ledger
+from imvume.evidence.findings import Finding
 from imvume.evidence.ledger import commit
-from imvume.evidence.verify import Finding
 from imvume.keys.vault import Destroyed, Vault
 from imvume.store.database import Row, Tx
 
@@ -216,5 +216,5 @@ def _finding(code: str, row: Row, text: str) -> Finding:
     return _of(code, row["asset_id"], text)
 
 
-def _of(code: str, about: UUID, text: str) -> Finding:
-    return Finding(code, about, text)
+def _of(code: str, about: object, text: str) -> Finding:
+    return Finding(code, str(about), text)

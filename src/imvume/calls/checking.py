@@ -7,8 +7,8 @@ from uuid import UUID
 
 from imvume.archive.checking import bodies, last
 from imvume.calls.actions import call_facts
+from imvume.evidence.findings import Finding
 from imvume.evidence.ledger import commit
-from imvume.evidence.verify import Finding
 from imvume.store.database import Row, Tx
 
 
@@ -29,11 +29,11 @@ def calls(tx: Tx, rows: Sequence[Row]) -> Iterator[Finding]:
         id = row["call_id"]
         taken = last(said[id], "calls.taken", "calls.amended")
         if taken is None:
-            yield Finding("calls.call.unevidenced", id, "No entry of the log tells of this call.")
+            yield Finding("calls.call.unevidenced", str(id), "No entry of the log tells of this call.")
         elif commit(row["salt"], call_facts(row, people[id])).hex() != taken["commitment"]:
-            yield Finding("calls.call.changed", id, "What is stored about this call is not what was taken in.")
+            yield Finding("calls.call.changed", str(id), "What is stored about this call is not what was taken in.")
         elif known.get((row["source"], row["source_ref"])) != id:
-            yield Finding("calls.call.changed", id, "The telephone system's own name for this call was changed.")
+            yield Finding("calls.call.changed", str(id), "The telephone system's own name for this call was changed.")
 
 
 def missing(tx: Tx, said: Sequence[tuple[str, UUID]]) -> Iterator[Finding]:
@@ -42,4 +42,4 @@ def missing(tx: Tx, said: Sequence[tuple[str, UUID]]) -> Iterator[Finding]:
     known = {row["id"] for row in tx.all("calls.existing", ids=ids)} if ids else set()
     for id in ids:
         if id not in known:
-            yield Finding("calls.call.removed", id, "A call that was taken in has been removed.")
+            yield Finding("calls.call.removed", str(id), "A call that was taken in has been removed.")

@@ -20,7 +20,7 @@ import click
 from imvume import config
 from imvume.archive.house import House
 from imvume.basics import clock
-from imvume.basics.ids import TenantId
+from imvume.basics.ids import CallId, TenantId
 from imvume.calls import search
 from imvume.errors import ImvumeError, NotFound
 from imvume.store import tenants
@@ -76,7 +76,7 @@ def command(name: str) -> Callable[[F], click.Command]:
 
     def wrap(function: F) -> click.Command:
         @click.pass_context
-        def run(ctx: click.Context, json: bool, **given: Any) -> Any:
+        def run(ctx: click.Context, /, json: bool, **given: Any) -> Any:
             global _as_json
             _as_json = json
             home = ctx.find_root().obj
@@ -90,12 +90,12 @@ def command(name: str) -> Callable[[F], click.Command]:
     return wrap
 
 
-def call_of(house: House, tenant: TenantId, ref: str) -> Any:
+def call_of(house: House, tenant: TenantId, ref: str) -> CallId:
     """The call that `ref` names: its reference (C-…) or its id. Raises NotFound."""
     with house.database.transaction(tenant) as tx:
         try:
             found = UUID(ref)
-            return search.card(tx, house.vault, search.CallId(found)).found.call
+            return search.card(tx, house.vault, CallId(found)).found.call
         except ValueError:
             call = search.by_ref(tx, ref)
     if call is None:

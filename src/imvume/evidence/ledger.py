@@ -101,6 +101,11 @@ def about(tx: Tx, *abouts: UUID) -> list[Said]:
     return [Said(**row) for row in tx.all("evidence.entries_about", abouts=list(abouts))]
 
 
+def told(tx: Tx, *, start: int, limit: int) -> list[Said]:
+    """What the log tells of, from place `start` on, in order; the bodies are left out."""
+    return [Said(**row) for row in tx.all("evidence.entries_from", start=start, limit=limit)]
+
+
 def find(tx: Tx, entry: EntryId) -> Said | None:
     """The entry of that id, or None."""
     row = tx.one("evidence.entry_find", entry=entry)

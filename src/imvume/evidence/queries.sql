@@ -19,6 +19,11 @@ SELECT idx, entry_id, type, about, body
           FROM entry_pending WHERE tenant_id = %(tenant)s AND about = ANY(%(abouts)s)) AS said
  ORDER BY idx NULLS LAST, xid, entry_id
 
+-- entries_from --
+-- The entries of the log from a place on, without their bodies: what it tells of, for whoever looks for it.
+SELECT idx, entry_id, type, about, ''::bytea AS body FROM entry
+ WHERE tenant_id = %(tenant)s AND idx >= %(start)s ORDER BY idx LIMIT %(limit)s
+
 -- entry_find --
 -- One entry by its id, placed or waiting.
 SELECT idx, entry_id, type, about, body FROM entry WHERE tenant_id = %(tenant)s AND entry_id = %(entry)s
@@ -112,3 +117,73 @@ SELECT size, stamped_at FROM time_stamp WHERE tenant_id = %(tenant)s ORDER BY si
 -- When the whole archive was last read and checked, as the log has it.
 SELECT body FROM entry WHERE tenant_id = %(tenant)s AND about = %(tenant)s AND type = 'archive.verified'
  ORDER BY idx DESC LIMIT 1
+
+-- verify_entries --
+-- Entries to be read again, with their ids as their bodies write them.
+SELECT idx, entry_id::text AS entry_id, type, about::text AS about, body
+  FROM entry WHERE tenant_id = %(tenant)s AND idx >= %(start)s AND idx < %(end)s ORDER BY idx
+
+-- verify_checkpoints --
+-- The checkpoints that end in a range of entries.
+SELECT size, since, note, made_at FROM checkpoint
+ WHERE tenant_id = %(tenant)s AND size > %(after)s AND size <= %(until)s ORDER BY size
+
+-- verify_checkpoints_later --
+-- The checkpoints after a size.
+SELECT size, since, note, made_at FROM checkpoint WHERE tenant_id = %(tenant)s AND size > %(after)s ORDER BY size
+
+-- verify_checkpoints_down --
+-- Checkpoints from the newest down, a page at a time.
+SELECT size, note FROM checkpoint
+ WHERE tenant_id = %(tenant)s AND size < %(before)s ORDER BY size DESC LIMIT %(page)s
+
+-- verify_hold --
+-- Keeps the sequencer away from the log until this transaction ends.
+SELECT pg_advisory_xact_lock(hashtextextended('imvume.sequence ' || %(tenant)s::text, 0))
+
+-- verify_ends --
+-- How many entries stand beyond the newest checkpoint, and how many came while the log was read.
+SELECT count(*) FILTER (WHERE idx >= %(size)s) AS extra,
+       min(idx) FILTER (WHERE idx >= %(size)s) AS first_extra,
+       max(idx) AS last_extra,
+       count(*) FILTER (WHERE idx < %(size)s) AS later
+  FROM entry WHERE tenant_id = %(tenant)s AND idx >= %(target)s
+
+-- verify_tiles_extra --
+-- Tiles that hold more than a log of this size has: as many hashes as the size gives its level, no more.
+SELECT level, n, expected
+  FROM (SELECT level, n, octet_length(hashes) / 32 AS width,
+               least(256, greatest(0, (%(size)s::bigint >> (8 * level)) - n * 256)) AS expected
+          FROM tile WHERE tenant_id = %(tenant)s AND n < (1::bigint << 52)
+        UNION ALL
+        SELECT level, n, 1, 0 FROM tile WHERE tenant_id = %(tenant)s AND n >= (1::bigint << 52)) AS tiles
+ WHERE width > expected ORDER BY level, n
+
+-- verify_stamps --
+-- What the log tells of time-stamps, beside the time-stamps themselves and the checkpoints they are of.
+SELECT e.idx, e.body, e.about::text AS told_id, s.size, s.authority, s.token, s.stamped_at, c.note
+  FROM entry e
+  LEFT JOIN time_stamp s ON s.tenant_id = e.tenant_id AND s.stamp_id = e.about
+  LEFT JOIN checkpoint c ON c.tenant_id = e.tenant_id AND c.size = s.size
+ WHERE e.tenant_id = %(tenant)s AND e.about = ANY(%(ids)s::uuid[]) AND e.type = 'log.stamped'
+ ORDER BY e.idx
+
+-- verify_orphans --
+-- Time-stamps that no entry tells of, placed or waiting.
+SELECT s.stamp_id FROM time_stamp s
+ WHERE s.tenant_id = %(tenant)s
+   AND NOT EXISTS (SELECT FROM entry e
+                    WHERE e.tenant_id = s.tenant_id AND e.about = s.stamp_id AND e.type = 'log.stamped')
+   AND NOT EXISTS (SELECT FROM entry_pending p
+                    WHERE p.tenant_id = s.tenant_id AND p.about = s.stamp_id AND p.type = 'log.stamped')
+ ORDER BY s.stamp_id LIMIT %(page)s
+
+-- verify_restored --
+-- What the log tells of its own losses.
+SELECT body FROM entry WHERE tenant_id = %(tenant)s AND about = %(tenant)s AND type = 'log.restored'
+UNION ALL
+SELECT body FROM entry_pending WHERE tenant_id = %(tenant)s AND about = %(tenant)s AND type = 'log.restored'
+
+-- verify_waiting --
+-- What waits for its place, with ids as bodies write them.
+SELECT entry_id::text AS entry_id, type, about::text AS about, body FROM entry_pending WHERE tenant_id = %(tenant)s

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from imvume.evidence import ledger
-from imvume.evidence.finding import Finding
+from imvume.evidence.findings import Finding
 from imvume.staff.actions import look_facts
 from imvume.store.database import Row, Tx
 
@@ -21,4 +21,4 @@ def looks(tx: Tx, rows: Sequence[Row]) -> Iterator[Finding]:
     for row in rows:
         commitment = ledger.commit(row["salt"], look_facts(row)).hex()
         if commitment not in said.get((row["what"], str(row["about"])), set()):
-            yield Finding("staff.look.changed", row["access_id"], "A look is not as it was written down.")
+            yield Finding("staff.look.changed", str(row["access_id"]), "A look is not as it was written down.")

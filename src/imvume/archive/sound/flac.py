@@ -70,7 +70,7 @@ def window(file: Reader, head: Head, size: int) -> Window:
     info = bytearray(head.streaminfo)
     info[13] &= 0xF0
     info[14:18] = bytes(4)
-    return Window(file, head.at, size, head=MAGIC + b"\x80\x00\x00\x22" + info)
+    return Window(file, (head.at, size), head=MAGIC + b"\x80\x00\x00\x22" + info)
 
 
 def blocks(window: Window, head: Head) -> Iterator[NDArray[Any]]:

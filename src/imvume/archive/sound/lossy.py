@@ -110,10 +110,11 @@ class Lossy:
             window = mp3.window(self._file, self._head, place * mp3.GRID)
         elif sound.container == "wav49":
             start, stop = sound.at + place * wav.GSM_BLOCK, sound.at + sound.length
-            window = Window(self._file, start, stop, head=wav.gsm_header(sound.rate, stop - start))
+            window = Window(self._file, (start, stop), head=wav.gsm_header(sound.rate, stop - start))
         else:
             raw = (sound.rate, "GSM610") if sound.coding == "gsm" else None
-            window = Window(self._file, sound.at + place * headerless.GSM_FRAME, sound.at + sound.length)
+            start = sound.at + place * headerless.GSM_FRAME
+            window = Window(self._file, (start, sound.at + sound.length))
         try:
             self._decoder = Decoder(window, raw=raw)
         except Undecodable:

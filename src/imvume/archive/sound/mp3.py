@@ -54,7 +54,8 @@ class Frame:
 class Head:
     """An MP3, walked.
 
-    count: frames of sound. places: where every GRID-th of them begins. stop: where the last of them ends.
+    count: frames of sound. places: where every GRID-th of them begins. runs: [start, stop) of the
+    stretches in which one follows another; more than one only where there is something else between.
     before, after: samples that the encoder added at the beginning and the end, and says so; they are not
     sound. A decoder adds DELAY more at the beginning, which libsndfile leaves out by itself.
     """
@@ -62,7 +63,7 @@ class Head:
     frame: Frame
     count: int
     places: tuple[int, ...]
-    stop: int
+    runs: tuple[tuple[int, int], ...]
     before: int
     after: int
     notes: tuple[str, ...]
@@ -128,17 +129,18 @@ def read(file: Reader, at: int, size: int) -> Head:
         raise refusals.unknown()
     described = _described(read_at(file, start, lead.size), lead)
     said, before, after = described or (-1, 0, 0)
-    places, count, stop, notes = _walk(file, start + (lead.size if described else 0), size, lead)
+    places, count, runs, notes = _walk(file, start + (lead.size if described else 0), size, lead)
     if said not in (-1, count):
         notes.add("count-differs")
     if before + after + DELAY >= count * lead.step:
         before = after = 0
-    return Head(lead, count, tuple(places), stop, before, after, tuple(sorted(notes)))
+    return Head(lead, count, tuple(places), tuple(runs), before, after, tuple(sorted(notes)))
 
 
-def _walk(file: Reader, place: int, size: int, lead: Frame) -> tuple[list[int], int, int, set[str]]:
-    count, losses, stop, notes = 0, 0, place, set[str]()
+def _walk(file: Reader, place: int, size: int, lead: Frame) -> tuple[list[int], int, list[tuple[int, int]], set[str]]:
+    count, begun, notes = 0, place, set[str]()
     places: list[int] = []
+    runs: list[tuple[int, int]] = []
     block, base = b"", place
     while place < size:
         if place + 4 > base + len(block) and base + len(block) < size:
@@ -148,31 +150,33 @@ def _walk(file: Reader, place: int, size: int, lead: Frame) -> tuple[list[int], 
         if frame is not None and _alike(frame, lead):
             if place + frame.size > size:
                 notes.add("cut")
-                break
+                return places, count, [*runs, (begun, place)], notes
             if count % GRID == 0:
                 places.append(place)
             count, place = count + 1, place + frame.size
-            stop = place
             continue
+        runs.append((begun, place))
         rest = read_at(file, place, 10)
         if rest[:3] in (b"TAG", b"ID3") or rest[:8] in (b"APETAGEX", b"LYRICSBE"):
             break
         if size - place < 4:
             notes.add("cut")
             break
-        found, losses = first(file, place + 1, size), losses + 1
+        found = first(file, place + 1, size)
         if found is None:
             notes.add("trailing-junk")
             break
-        if losses > _LOSSES_MAX:
+        if len(runs) > _LOSSES_MAX:
             raise refusals.damaged()
         notes.add("damaged-frames")
-        place = found
-    return places, count, stop, notes
+        place = begun = found
+    else:
+        runs.append((begun, place))
+    return places, count, runs, notes
 
 
 def _described(frame: bytes, lead: Frame) -> tuple[int, int, int] | None:
-    """What a describing first frame says: the count (-1: nothing), samples added before, and after. None: it is sound."""
+    """A describing first frame: its count (-1: none), the samples added before, and after. None: it is sound."""
     place = 4 + lead.side
     if frame[place : place + 4] not in (b"Xing", b"Info"):
         return None
@@ -192,8 +196,10 @@ def window(file: Reader, head: Head, first: int = 0) -> Window:
     No tags, and before them a frame that says how many there are and adds nothing.
     """
     start = head.places[first // GRID]
-    lead, after = _muted(read_at(file, start, min(_LEAD, head.stop - start)), head.frame)
-    return Window(file, start + after, head.stop, head=_describing(head.frame, head.count - first) + lead)
+    runs = [(max(start, run[0]), run[1]) for run in head.runs if run[1] > start]
+    lead, after = _muted(read_at(file, start, min(_LEAD, runs[0][1] - start)), head.frame)
+    runs[0] = (start + after, runs[0][1])
+    return Window(file, *runs, head=_describing(head.frame, head.count - first) + lead)
 
 
 def _muted(block: bytes, like: Frame) -> tuple[bytes, int]:

@@ -2,7 +2,7 @@
 
 The walk is for what libsndfile would swallow: a second stream behind the first (it would
 be played as silence, or not at all), a packet that never ends (it is collected in memory
-until it does), and Vorbis codebooks of millions of entries (gigabytes from 200 bytes).
+until it does), and Vorbis codebooks of a million entries (vorbis.py).
 
 Source: RFC 3533 (Ogg), RFC 7845 (Opus in Ogg), Xiph, Vorbis I specification, sections 4.2 and 3.2.1.
 """

@@ -119,7 +119,7 @@ class _Flac:
     def __init__(self, leg: Leg) -> None:
         self._form, self._frames = FORMS[leg.codec], leg.frames
         try:
-            self._decoder = Decoder(Window(leg.reader, 0, size_of(leg.reader)))
+            self._decoder = Decoder(Window(leg.reader, (0, size_of(leg.reader))))
         except Undecodable:
             raise refusals.stored() from None
         if self._decoder.frames != leg.frames or self._decoder.channels != self._form.lanes:
@@ -169,7 +169,7 @@ def _open(leg: Leg) -> AbstractContextManager[_Samples]:
         return _Flac(leg)
     try:
         # Looked at anew, as on the day it was sealed: only what the walk allows is shown to the decoder.
-        sound = inspect(leg.reader, name=".gsm" if leg.codec == "asis-gsm" else "", hours_max=_HOURS_MAX)
+        sound = inspect(leg.reader, name="stored.gsm" if leg.codec == "asis-gsm" else "stored", hours_max=_HOURS_MAX)
         return Lossy(leg.reader, sound)
     except BadInput:
         raise refusals.stored() from None

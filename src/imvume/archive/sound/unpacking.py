@@ -37,7 +37,7 @@ def unpack(stored: Reader, codec: str, *, frames: int | None = None) -> Iterator
         return
     form, done = FORMS[codec], 0
     try:
-        with Decoder(Window(stored, 0, size)) as decoder:
+        with Decoder(Window(stored, (0, size))) as decoder:
             if decoder.channels != form.lanes or frames not in (None, decoder.frames):
                 raise refusals.stored()
             while len(wave := decoder.read(BLOCK, form.dtype)):

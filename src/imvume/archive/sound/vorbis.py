@@ -1,7 +1,8 @@
 """Vorbis codebooks, measured before they are built.
 
-libvorbis makes tables of the size that a codebook names, and 60 bits can name 16 million
-entries, 256 times over. Real encoders stay near 20,000 entries in all.
+libvorbis makes tables of the size that a codebook names, some of them on the stack. A file
+of 200 bytes can name a million entries, and ends the process that opens it (seen with
+libsndfile 1.2.2). Real encoders, at every rate and quality, name at most 62,810 values.
 
 Source: Xiph, Vorbis I specification, section 3.2.1 (codebook) and 4.2.4 (setup header).
 """
@@ -10,7 +11,8 @@ from __future__ import annotations
 
 from imvume.archive.sound import refusals
 
-_ENTRIES_MAX = 1_000_000  # values in all the codebooks together: some tens of megabytes when built
+_VALUES_MAX = 262_144  # in all the codebooks together; four times what the largest real one has
+_ENTRIES_MAX = 32_768  # in one codebook; real ones have up to 6,561
 _SETUP_MAX = 262_144  # bytes of a setup header; libvorbis writes 3,000 to 9,000
 
 
@@ -39,7 +41,7 @@ def vet(setup: bytes) -> None:
     if setup[:7] != b"\x05vorbis" or len(setup) > _SETUP_MAX:
         raise refusals.damaged()
     bits = _Bits(setup[7:])
-    room = _ENTRIES_MAX
+    room = _VALUES_MAX
     for _ in range(bits.take(8) + 1):
         room -= _codebook(bits, room)
 
@@ -49,7 +51,7 @@ def _codebook(bits: _Bits, room: int) -> int:
         raise refusals.damaged()
     dimensions, entries = bits.take(16), bits.take(24)
     values = max(1, dimensions) * entries
-    if values > room:
+    if values > room or entries > _ENTRIES_MAX:
         raise refusals.damaged()
     if bits.take(1):  # ordered: how many entries have each length
         bits.take(5)

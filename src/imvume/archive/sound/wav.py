@@ -21,6 +21,7 @@ _GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")  # an extensible form
 _CHUNKS_MAX = 256  # of a well-meant file; a file made of empty chunks would keep us for hours
 # Sizes that say "until it ends".
 _UNSET = frozenset({0, 0x7FFF_F000, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_F000, 0xFFFF_FFFF})
+_NAMES = frozenset({b"fmt ", b"data", b"fact", b"LIST", b"bext", b"JUNK", b"PEAK", b"cue ", b"id3 "})
 _JUNK_MAX = 64  # this many bytes after the data are somebody's padding; more than that is sound
 
 
@@ -82,10 +83,7 @@ def _format(body: bytes) -> tuple[int, int, int, int, int]:
 def _next(file: Reader, place: int, length: int) -> int:
     # A chunk of odd length is padded to an even one; some writers forget to, and then the next name stands earlier.
     after = place + 8 + length
-    if length % 2 == 0:
-        return after
-    names = read_at(file, after, 5)
-    return after if _is_name(names[:4]) and not _is_name(names[1:5]) else after + 1
+    return after if length % 2 == 0 or read_at(file, after, 4) in _NAMES else after + 1
 
 
 def _is_name(name: bytes) -> bool:

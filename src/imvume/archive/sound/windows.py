@@ -8,6 +8,8 @@ sheets, seek tables) in which decoders have had most of their memory errors.
 from __future__ import annotations
 
 import os
+from bisect import bisect_right
+from itertools import accumulate
 from typing import Any, Protocol
 
 CHUNK = 32_768  # decoders ask for 4 bytes and for 8 KiB alike; a decrypting reader is asked for this much
@@ -42,15 +44,20 @@ def read_at(file: Reader, at: int, size: int) -> bytes:
 
 
 class Window:
-    """`head`, then bytes [start, stop) of `file`, as a file of its own, for libsndfile's callbacks.
+    """`head`, then some stretches of `file`, as a file of its own, for libsndfile's callbacks.
+
+    pieces: [start, stop) of each stretch, in the order in which they are to be seen.
 
     A callback cannot raise: what goes wrong in one is printed and taken for the end of the
     file. So it is kept in `failed`, and `check` raises it once libsndfile has returned.
     """
 
-    def __init__(self, file: Reader, start: int, stop: int, *, head: bytes = b"") -> None:
-        self._file, self._start, self._head = file, start, head
-        self.size = len(head) + max(0, stop - start)
+    def __init__(self, file: Reader, *pieces: tuple[int, int], head: bytes = b"") -> None:
+        self._file, self._head = file, head
+        self._pieces = [(start, stop) for start, stop in pieces if start < stop]
+        # Where in the window each piece ends.
+        self._ends = list(accumulate((stop - start for start, stop in self._pieces), initial=len(head)))[1:]
+        self.size = self._ends[-1] if self._ends else len(head)
         self.failed: BaseException | None = None
         self._at = 0
         self._chunk, self._chunk_at = b"", 0
@@ -91,11 +98,16 @@ class Window:
 
     def _load(self, at: int) -> bytes:
         stop = min(at + CHUNK, self.size)
-        head = self._head[at:stop]
-        body = at + len(head)
-        if body >= stop:
-            return head
-        return head + read_at(self._file, self._start + body - len(self._head), stop - body)
+        chunk = self._head[at:stop]
+        while at + len(chunk) < stop:
+            place = at + len(chunk)
+            number = bisect_right(self._ends, place)
+            behind = self._ends[number] - place  # bytes of this piece from here on
+            data = read_at(self._file, self._pieces[number][1] - behind, min(behind, stop - place))
+            if not data:
+                break  # the file is shorter than it was
+            chunk += data
+        return chunk
 
     def check(self) -> None:
         """Raise what a callback could not."""
