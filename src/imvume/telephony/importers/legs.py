@@ -80,7 +80,10 @@ def leg(row: Row, zone: ZoneInfo) -> Leg | None:
     """The leg in `row`, keyed by the columns' own names in lower case; None where it has no start or no id."""
     get = _reader(row)
     uniqueid = get("uniqueid")
-    start = instant(row.get("start") or row.get("calldate"), zone, hint=epoch(uniqueid))
+    made = epoch(uniqueid)
+    start = instant(row.get("start") or row.get("calldate"), zone, hint=made)
+    if start is None and made is not None:  # a zero date: the channel's own id knows better
+        start = datetime.fromtimestamp(made, UTC)
     if start is None:
         return None
     if not uniqueid:  # cdr_csv writes none by default: the second and the channel's own counter name it as well

@@ -19,6 +19,7 @@ from imvume.telephony.importers.server import ANSWER_SECONDS, CONNECT_SECONDS, S
 
 _SOCKETS = ("/run/mysqld/mysqld.sock", "/var/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock")
 _DENIED = {ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR, ER.TABLEACCESS_DENIED_ERROR, ER.COLUMNACCESS_DENIED_ERROR}
+_GONE = {ER.CON_COUNT_ERROR, ER.SERVER_SHUTDOWN, ER.NEW_ABORTING_CONNECTION}  # the server says so itself
 _MISSING = {ER.NO_SUCH_TABLE, ER.BAD_DB_ERROR, ER.BAD_FIELD_ERROR}
 
 
@@ -83,14 +84,15 @@ class MySql:
                 charset="utf8mb4",
                 connect_timeout=CONNECT_SECONDS,
                 read_timeout=ANSWER_SECONDS,
-                # A row as the table holds it; a name in the wrong character set must not end an import.
-                use_unicode=True,
                 autocommit=True,
-                # Sums of a session of ours: never a write, and every instant in UTC.
-                init_command="SET SESSION TRANSACTION READ ONLY, time_zone = '+00:00'",
                 **({"read_default_file": str(defaults)} if defaults.is_file() else {}),
                 **self._where(),
             )
+            with self._link.cursor() as cursor:
+                # Timestamps come in UTC, whatever zone the server lives in; and we hold ourselves to reading.
+                cursor.execute("SET time_zone = '+00:00'")
+                with suppress(pymysql.err.ProgrammingError):  # before MySQL 5.6 there is only the GRANT to hold us
+                    cursor.execute("SET SESSION TRANSACTION READ ONLY")
         return self._link
 
     def _where(self) -> dict[str, Any]:
@@ -114,16 +116,11 @@ class MySql:
 
 
 def _error(error: Exception) -> ImvumeError:
-    number = error.args[0] if error.args else 0
+    number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     if number in _DENIED:
         return server.denied()
     if number in _MISSING:
         return server.missing()
-    away = (CR.CR_CONNECTION_ERROR, CR.CR_CONN_HOST_ERROR, CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST)
-    if (
-        isinstance(error, OSError)
-        or number in away
-        or isinstance(error, pymysql.err.OperationalError | pymysql.err.InterfaceError)
-    ):
+    if isinstance(error, OSError) or number >= CR.CR_ERROR_FIRST or number in _GONE:
         return server.away()
     return server.other(f"MySQL error {number}")
