@@ -180,6 +180,16 @@ def test_a_braked_try_does_not_make_the_wait_longer(office: Office) -> None:
     assert office.who(office.sign_in())
 
 
+def test_a_clock_set_back_shuts_nobody_out(office: Office) -> None:
+    office.begin()
+    office.at += timedelta(hours=1)
+    for _ in range(rules.TRIES_FREE):
+        with pytest.raises(Unknown):
+            office.sign_in("wrong")
+    office.at -= timedelta(hours=1)
+    assert office.who(office.sign_in())
+
+
 def test_one_network_address_that_tries_many_people_is_braked(office: Office) -> None:
     office.begin()
     for n in range(rules.TRIES_FREE_ADDRESS):

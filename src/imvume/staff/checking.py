@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 
 from imvume.evidence import ledger
@@ -15,8 +14,8 @@ def looks(tx: Tx, rows: Sequence[Row]) -> Iterator[Finding]:
     """The findings about these rows of `access`."""
     said: dict[tuple[str, str], set[str]] = {}
     for entry in ledger.about(tx, *{row["about"] for row in rows}):
-        body = json.loads(entry.body)
-        if "commitment" in body:
+        body = ledger.decoded(entry)
+        if body is not None and "commitment" in body:
             said.setdefault((body["type"], body["about"]), set()).add(body["commitment"])
     for row in rows:
         commitment = ledger.commit(row["salt"], look_facts(row)).hex()

@@ -62,8 +62,8 @@ SELECT count(*) AS n FROM staff WHERE tenant_id = %(tenant)s AND ended_at IS NUL
 SELECT pg_advisory_xact_lock(hashtextextended(encode(%(mark)s, 'hex'), 0))
 
 -- attempt_count --
--- How many wrong passwords since an instant, and the last of them.
-SELECT count(*) AS n, max(at) AS last FROM attempt WHERE mark = %(mark)s AND at > %(since)s
+-- How many wrong passwords in an interval, and the last of them.
+SELECT count(*) AS n, max(at) AS last FROM attempt WHERE mark = %(mark)s AND at > %(since)s AND at < %(until)s
 
 -- attempt_add --
 -- Written before the password is looked at; taken back when it was right.

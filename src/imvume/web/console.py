@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 
 from imvume.archive.house import House
 from imvume.basics import clock
+from imvume.basics import log as logs
 from imvume.errors import BadInput, ImvumeError
 from imvume.staff import actions, rules
 from imvume.staff.rules import Right
@@ -115,9 +116,7 @@ def _endpoint(house: House, door: Door, now: Callable[[], datetime], tls: bool) 
         except ClientDisconnect:
             return Response(status_code=499)
         except Exception as error:
-            # Where it happened is enough to find it. The message is left out: it may quote a row,
-            # and a row is a person.
-            log.error("failed", route=door.path, error=type(error).__name__, place=_place(error))
+            log.error("failed", route=door.path, **logs.fault(error))
             return await run_in_threadpool(problem, asked, _misrouted(500), 500)
 
     return answer
@@ -195,10 +194,3 @@ def _misrouted(status: int) -> ImvumeError:
         why="Something happened that we did not expect. It is in the log.",
         remedy="Try again. If it stays, run `imvume doctor` on the machine.",
     )
-
-
-def _place(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else "?"
