@@ -23,6 +23,9 @@ from imvume.demo.diary import DAYS, LONGEST, ZONE, Planned, plan
 from imvume.demo.script import RATE, Samples, Script, load
 from imvume.demo.sound import perform
 from imvume.errors import BadInput
+from imvume.telephony.importers import match
+from imvume.telephony.importers.folder import Folder
+from imvume.telephony.importers.sources import open_records
 
 UNTIL = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
 CALLS = 40
@@ -160,6 +163,32 @@ def test_every_recording_has_its_record_and_every_record_its_recording(folder: P
 
     assert len(calls) == CALLS
     assert recorded == calls
+
+
+def test_the_importer_tells_whose_voice_is_on_every_leg(folder: Path, script: Script) -> None:
+    def none(path: str, error: Exception) -> None:
+        raise AssertionError(path) from error
+
+    tables = [str(folder / "Master.csv"), str(folder / "cel.csv")]
+    records_of = open_records("asterisk", tables, source="pbx", zone=ZONE, region="ZA")
+    monitor = Folder(folder / "monitor")
+    entries = [entry for parts, names in monitor.walk(none) for entry in monitor.look(parts, list(names), none)]
+    found = match.recordings(entries)
+    told = records_of.find([match.want(recording, ZONE) for recording in found])
+    groups, left = match.calls(found, told, zone=ZONE, mark=lambda recording: "")
+    records_of.close()
+
+    assert (len(groups), left) == (CALLS, [])
+    planned = {p.at.replace(microsecond=0): p for p in plan(script, calls=CALLS, until=UNTIL, seed=7)}
+    for group in groups:
+        call = planned[group.facts.started_at]
+        rx, tx = ("agent", "caller") if call.recorded_at_agent else ("caller", "agent")
+        assert {part.role for part in group.parts} == {rx if leg == "rx" else tx for leg in call.legs}
+        assert group.facts.direction == call.scene.direction
+        assert [(p.role, p.kind) for p in group.facts.parties] == [
+            ("caller", "withheld" if call.number == "anonymous" else "phone"),
+            ("agent", "extension"),
+        ]
 
 
 def test_a_month_has_all_that_a_real_one_has(month: list[Planned]) -> None:
