@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -16,7 +16,7 @@ import msgspec
 from imvume.basics.clock import stamp
 from imvume.basics.ids import EntryId, uuid7
 from imvume.errors import BadInput
-from imvume.evidence.kinds import COUNT_MAX, id_text, written
+from imvume.evidence.kinds import COUNT_MAX, faults, id_text, written
 from imvume.store.database import Tx
 
 SALT_BYTES: Final = 32
@@ -99,6 +99,17 @@ def body(entry_id: UUID, entry: Entry) -> bytes:
 def about(tx: Tx, *abouts: UUID) -> list[Said]:
     """Everything the log says about these ids, in the order of the log; what waits for its place comes last."""
     return [Said(**row) for row in tx.all("evidence.entries_about", abouts=list(abouts))]
+
+
+def decoded(said: Said) -> dict[str, Any] | None:
+    """The body of an entry, or None if it is not as an entry of its type must be, or not about what its row says."""
+    try:
+        body = json.loads(said.body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(body, dict) or faults(body) or body["about"] != str(said.about) or body["type"] != said.type:
+        return None
+    return body
 
 
 def told(tx: Tx, *, start: int, limit: int) -> list[Said]:

@@ -36,34 +36,45 @@ def post(url: str, body: bytes, *, sends: str, takes: str, seconds_max: float = 
     timer.start()
     connection = http.client.HTTPConnection(host, port, timeout=seconds_max)
     connection.sock = raw
+    answer: http.client.HTTPResponse | None = None
     try:
         if secure:
             connection.sock = ssl.create_default_context().wrap_socket(raw, server_hostname=host)
         connection.request("POST", path, body, {"Content-Type": sends, "Accept": takes, "Connection": "close"})
         answer = connection.getresponse()
-        if 300 <= answer.status < 400:
-            raise _unavailable("redirect", "The server points elsewhere.", "Give the address that it points to.")
-        if answer.status != 200:
-            raise _unavailable("status", "The server answers with an error.", "Ask whoever runs it.")
-        if answer.headers.get_content_type() != takes:
-            raise _unavailable("other-type", "The server answers with something else.", "Check the address.")
+        _expect(answer, takes)
         data = answer.read(BYTES_MAX + 1)
-    except (TimeoutError, OSError, http.client.HTTPException, ValueError) as error:
+        whole = not answer.length
+    except (OSError, http.client.HTTPException, ValueError, Unavailable) as error:
+        # A connection that was cut off looks like any end: of the headers, of the body, of the world.
         if late.is_set() or isinstance(error, TimeoutError):
-            raise _unavailable("slow", "The server takes too long to answer.", "Try again later.") from error
+            raise _slow() from error
+        if isinstance(error, Unavailable):
+            raise
         raise _away() from error
     finally:
         timer.cancel()
+        if answer is not None:
+            answer.close()
         connection.close()
         raw.close()
         handle.close()
     if late.is_set():
-        raise _unavailable("slow", "The server takes too long to answer.", "Try again later.")
+        raise _slow()
     if len(data) > BYTES_MAX:
         raise _unavailable("huge", "The server answers with more than there can be to say.", "Check the address.")
-    if answer.length:
+    if not whole:
         raise _unavailable("away", "The server broke off in its answer.", "Try again later.")
     return data
+
+
+def _expect(answer: http.client.HTTPResponse, takes: str) -> None:
+    if 300 <= answer.status < 400:
+        raise _unavailable("redirect", "The server points elsewhere.", "Give the address that it points to.")
+    if answer.status != 200:
+        raise _unavailable("status", "The server answers with an error.", "Ask whoever runs it.")
+    if answer.headers.get_content_type() != takes:
+        raise _unavailable("other-type", "The server answers with something else.", "Check the address.")
 
 
 def _parts(url: str) -> tuple[str, int, str, bool]:
@@ -98,6 +109,10 @@ def _no_address() -> BadInput:
 
 def _away() -> ImvumeError:
     return _unavailable("away", "The server does not answer.", "Check the address and the network.")
+
+
+def _slow() -> ImvumeError:
+    return _unavailable("slow", "The server takes too long to answer.", "Try again later.")
 
 
 def _unavailable(reason: str, what: str, remedy: str) -> ImvumeError:

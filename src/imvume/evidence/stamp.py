@@ -22,6 +22,7 @@ from rfc3161_client.errors import VerificationError
 from imvume.basics.ids import TenantId, uuid7
 from imvume.errors import BadInput, Broken, ImvumeError
 from imvume.evidence import ledger
+from imvume.evidence.der import certificates_sorted
 from imvume.evidence.post import SECONDS_MAX, post
 from imvume.store.database import Database, Taken, Tx
 
@@ -125,7 +126,7 @@ def check(answer: bytes, data: bytes, *, roots: Collection[x509.Certificate] = (
     Raises Broken `evidence.stamp.unreadable`, `.refused`, `.nonce`, `.other-data`, `.untrusted`.
     """
     try:
-        response = tsp.decode_timestamp_response(answer)
+        response = tsp.decode_timestamp_response(certificates_sorted(answer))
         if tsp.PKIStatus(response.status) is not tsp.PKIStatus.GRANTED:
             raise _bad_answer("refused", "The time-stamp authority refused.")
         told = response.tst_info
