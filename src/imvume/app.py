@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from imvume import config as settings
-from imvume.archive.house import House, storage_of
+from imvume.archive.house import House, place_entries, storage_of
 from imvume.basics.ids import TenantId
 from imvume.errors import NotFound
 from imvume.keys.vault import Vault
@@ -74,12 +74,33 @@ def first_tenant(house: House, at: datetime) -> TenantId:
     return tenant
 
 
+def for_each_tenant(house: House, do: Callable[[TenantId], object]) -> None:
+    """Do something for every tenant; one that fails does not keep the others waiting. Raises its error afterwards."""
+    with house.database.transaction(None) as tx:
+        known = tenants.tenants(tx)
+    failed: Exception | None = None
+    for tenant in known:
+        try:
+            do(tenant.tenant_id)
+        except Exception as error:
+            failed = failed or error
+    if failed:
+        raise failed
+
+
 def _mend_queue(house: House, at: datetime) -> None:
     with house.database.transaction(None) as tx:
         jobs.mend(tx)
         jobs.forget(tx, before=at - timedelta(days=30))
 
 
+def _place_entries(house: House, at: datetime) -> None:
+    for_each_tenant(house, lambda tenant: place_entries(house, tenant, at=at))
+
+
 JOBS: dict[str, Handler] = {}
 
-DUTIES: list[Duty] = [Duty("queue.mend", 60, _mend_queue)]
+DUTIES: list[Duty] = [
+    Duty("evidence.place", 1, _place_entries),
+    Duty("queue.mend", 60, _mend_queue),
+]

@@ -21,10 +21,10 @@ def _setting(default: Any, says: str) -> Any:
 class Watch:
     """One folder of recordings that `imvume start` keeps an eye on."""
 
-    folder: str
-    kind: str = "folder"  # asterisk | freepbx | vicidial | folder
-    records: str = ""  # where the call records are: a CSV file or a database address without its password
-    name: str = "pbx"  # a short name for this PBX, in every call that comes from it
+    folder: str = field(metadata={"says": "The folder itself."})
+    kind: str = _setting("folder", "What fills it: asterisk, freepbx, vicidial or folder.")
+    records: str = _setting("", "Where the call records are: a CSV file, or a database address without its password.")
+    name: str = _setting("pbx", "A short name for this PBX, in every call that comes from it.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,9 @@ class Config:
     )
     tls_certificate: str = _setting("", "A PEM file with the console's certificate chain. Empty: plain HTTP.")
     tls_key: str = _setting("", "A PEM file with the key of that certificate.")
-    fresh_minutes: int = _setting(30, "How long after a password a recording may be opened without asking for it again.")
+    fresh_minutes: int = _setting(
+        30, "How long after a password a recording may be opened without asking for it again."
+    )
     idle_minutes: int = _setting(60, "A sign-in left alone for this long has ended.")
     storage: str = _setting(
         "", "An object store, such as s3://bucket/prefix. Empty: the folder `objects` in the house."
@@ -99,9 +101,12 @@ def load(home: Path) -> Config:
             given = tomllib.loads(path.read_text("utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise _unreadable(str(error)) from error
-    for key in [key for key in given if key.endswith("_file")]:
-        given[key.removesuffix("_file")] = Path(given.pop(key)).read_text("utf-8").strip()
     known = {f.name for f in fields(Config)}
+    for key in [key for key in given if key.endswith("_file") and key not in known]:
+        try:
+            given[key.removesuffix("_file")] = Path(given.pop(key)).read_text("utf-8").strip()
+        except (OSError, TypeError, UnicodeDecodeError) as error:
+            raise _unreadable(f"the file that {key} names cannot be read") from error
     if strange := sorted(set(given) - known):
         raise _unreadable(f"unknown key {strange[0]!r}")
     try:

@@ -29,6 +29,7 @@ COMMANDS = {
     "web": ("web", "Serve the console (start does this for you)."),
     "worker": ("worker", "Do the work in the background (start does this for you)."),
     "migrate": ("migrate", "Bring the database's tables up to this version."),
+    "jobs": ("jobs", "Work that was laid aside after it failed; try it again."),
     "config": ("config", "Show every setting with what it means."),
 }
 

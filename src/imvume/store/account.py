@@ -65,11 +65,11 @@ class Account:
         return not self.other or self.run("/usr/bin/test", "-x", path)[0] == 0
 
 
-def account(data: Path) -> Account:
+def account(data: Path, *, make: bool = True) -> Account:
     """Whom to run the server of the folder `data` as.
 
     We ourselves, unless we are root. Then the owner of a data folder that exists, else a
-    system user, made at the first need. Raises Unavailable where there is none to be had.
+    system user, made at the first need unless `make` is false. Raises Unavailable where there is none to be had.
     """
     if os.geteuid() != 0:
         return Account(pwd.getpwuid(os.geteuid()).pw_name, os.geteuid(), os.getegid())
@@ -78,10 +78,11 @@ def account(data: Path) -> Account:
             return _named(pwd.getpwuid(uid).pw_name)
     with contextlib.suppress(KeyError):
         return _named(NAMES[0])
-    Account("root", 0, 0).run(
-        "useradd", "--system", "--no-create-home", "--home-dir", "/nonexistent",
-        "--shell", "/usr/sbin/nologin", "--user-group", NAMES[0],
-    )  # fmt: skip
+    if make:
+        Account("root", 0, 0).run(
+            "useradd", "--system", "--no-create-home", "--home-dir", "/nonexistent",
+            "--shell", "/usr/sbin/nologin", "--user-group", NAMES[0],
+        )  # fmt: skip
     for name in NAMES:  # the first again: another process may have made it at the same moment
         with contextlib.suppress(KeyError):
             return _named(name)

@@ -117,6 +117,11 @@ class Postgres:
         except psycopg.Error as error:
             raise _no_start("It started and does not answer.") from error
 
+    def serving(self) -> bool:
+        """Whether the server answers, or will in a moment; cheap enough to ask every second."""
+        told = _postmaster(self.data)
+        return told is not None and _alive(told[0], self.data)
+
     def stop(self) -> None:
         """Leave, and stop the server if nobody else of this house is using it."""
         if self._using is None:

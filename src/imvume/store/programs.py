@@ -26,11 +26,12 @@ def candidates() -> list[Path]:
     return [path for path in found if (path / "postgres").is_file() and (path / "initdb").is_file()]
 
 
-def programs(account: Account, cellar: Path, *, major: int | None = None) -> Path:
+def programs(account: Account, cellar: Path, *, major: int | None = None, make: bool = True) -> Path:
     """The `bin` folder whose programs run here, as `account`.
 
     cellar: a folder that `account` reaches. A wheel that he does not reach (root's own
     virtual environment below /root) is copied there once.
+    make: whether to copy; where not, the answer may be a place that `account` does not reach yet.
     major: only that version will do; a data folder is of one version for its whole life.
     Raises Unavailable where nothing fits.
     """
@@ -42,7 +43,7 @@ def programs(account: Account, cellar: Path, *, major: int | None = None) -> Pat
         seen.append(int(known.split(".")[0]))
         if major is not None and seen[-1] != major:
             continue
-        if _version(account, path) is not None:
+        if not make or _version(account, path) is not None:
             return path
         if path.parent.name == "pginstall":
             return _copied(path, cellar / f"programs-{known}")

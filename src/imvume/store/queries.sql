@@ -144,3 +144,7 @@ RETURNING *;
 -- tenant_lock --
 -- One at a time may make the first tenant.
 SELECT pg_advisory_xact_lock(hashtext('imvume.tenant'));
+
+-- clock --
+-- What time the database has.
+SELECT clock_timestamp() AS at;

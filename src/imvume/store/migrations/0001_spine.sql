@@ -25,6 +25,7 @@ CREATE TABLE bucket (
     tenant_id   uuid NOT NULL REFERENCES tenant,
     bucket      int  NOT NULL,
     version     int  NOT NULL,
+    dying       boolean NOT NULL DEFAULT false,
     PRIMARY KEY (tenant_id, bucket)
 );
 COMMENT ON TABLE bucket IS 'Which version of a bucket key is current. The key itself is on the shelf, never here.';
@@ -35,16 +36,12 @@ CREATE TABLE sealed_key (
     kind          text NOT NULL CHECK (kind IN ('subject', 'epoch', 'matter')),
     bucket        int  NOT NULL,
     version       int  NOT NULL,
-    wrapped       bytea,
-    made_at       timestamptz NOT NULL,
-    destroyed_at  timestamptz,
-    final_at      timestamptz,
-    PRIMARY KEY (tenant_id, key_id),
-    CHECK ((wrapped IS NULL) = (destroyed_at IS NOT NULL))
+    wrapped       bytea NOT NULL,
+    PRIMARY KEY (tenant_id, key_id)
 );
-COMMENT ON TABLE sealed_key IS 'Subject, epoch and matter keys, wrapped under a bucket key.';
+COMMENT ON TABLE sealed_key IS 'Living subject, epoch and matter keys, wrapped under a bucket key.';
+COMMENT ON COLUMN bucket.dying IS 'a key was destroyed in it since it was given its own: old copies of that key still open';
 CREATE INDEX sealed_key_bucket ON sealed_key (tenant_id, bucket);
-CREATE INDEX sealed_key_dying ON sealed_key (tenant_id, bucket) WHERE destroyed_at IS NOT NULL AND final_at IS NULL;
 
 -- Evidence ------------------------------------------------------------------------------------
 
@@ -124,12 +121,12 @@ CREATE UNIQUE INDEX time_stamp_once ON time_stamp (tenant_id, size, authority);
 CREATE TABLE data_subject (
     tenant_id   uuid NOT NULL,
     subject_id  uuid NOT NULL,
-    key_id      uuid NOT NULL,
-    made_at     timestamptz NOT NULL,
+    key_id      uuid,
     PRIMARY KEY (tenant_id, subject_id),
     FOREIGN KEY (tenant_id, key_id) REFERENCES sealed_key
 );
 COMMENT ON TABLE data_subject IS 'A person or company that calls are about (POPIA s 1), under a random id.';
+COMMENT ON COLUMN data_subject.key_id IS 'null once the data subject was erased';
 
 CREATE TABLE identifier (
     tenant_id   uuid NOT NULL,
@@ -260,8 +257,10 @@ CREATE TABLE taken_file (
     content      bytea NOT NULL,
     call_id      uuid NOT NULL,
     taken_at     timestamptz NOT NULL,
+    seal         bytea NOT NULL,
     PRIMARY KEY (tenant_id, mark)
 );
+COMMENT ON COLUMN taken_file.seal IS 'a keyed hash of the row, so that one that was changed is noticed';
 COMMENT ON TABLE taken_file IS 'A recording file is taken once: a keyed hash of where it lay, its size and its time, and one of its content.';
 CREATE INDEX taken_file_content ON taken_file (tenant_id, content);
 
@@ -272,10 +271,11 @@ CREATE TABLE epoch (
     epoch_id     uuid NOT NULL,
     class        text NOT NULL,
     month        date NOT NULL,
-    key_id       uuid NOT NULL,
+    key_id       uuid,
     ended_at     timestamptz,
     PRIMARY KEY (tenant_id, epoch_id),
-    FOREIGN KEY (tenant_id, key_id) REFERENCES sealed_key
+    FOREIGN KEY (tenant_id, key_id) REFERENCES sealed_key,
+    CHECK ((key_id IS NULL) = (ended_at IS NOT NULL))
 );
 COMMENT ON TABLE epoch IS 'Assets of one retention class that end in one month share an epoch key.';
 CREATE UNIQUE INDEX epoch_open ON epoch (tenant_id, class, month) WHERE ended_at IS NULL;
@@ -297,10 +297,11 @@ CREATE TABLE asset (
     digest       bytea NOT NULL,
     inline       bytea,
     origin       bytea,
+    origin_mark  bytea NOT NULL,
     salt         bytea NOT NULL,
     class        text NOT NULL,
     keep_until   date NOT NULL,
-    epoch_id     uuid NOT NULL,
+    epoch_id     uuid,
     wrapped      bytea,
     sealed_at    timestamptz NOT NULL,
     destroyed_at timestamptz,
@@ -312,6 +313,8 @@ COMMENT ON TABLE asset IS 'One sealed thing under its own key: a leg, a mix, a w
 COMMENT ON COLUMN asset.digest IS 'SHA-256 of the ciphertext';
 COMMENT ON COLUMN asset.inline IS 'personal: the ciphertext itself, where it is too small to be an object of its own';
 COMMENT ON COLUMN asset.origin IS 'personal: what it was before it was sealed (file name, digests), encrypted under the asset''s own key';
+COMMENT ON COLUMN asset.origin_mark IS 'a commitment to the origin under a salt inside it: noise once the origin is gone';
+COMMENT ON COLUMN asset.epoch_id IS 'null once its destruction is final';
 COMMENT ON COLUMN asset.wrapped IS 'the asset key, wrapped under keys derived of the epoch''s and the subject''s';
 CREATE INDEX asset_call ON asset (tenant_id, call_id);
 CREATE INDEX asset_subject ON asset (tenant_id, subject_id) WHERE destroyed_at IS NULL;
@@ -324,12 +327,13 @@ CREATE TABLE matter (
     ref          text NOT NULL,
     reason       text NOT NULL,
     salt         bytea NOT NULL,
-    key_id       uuid NOT NULL,
+    key_id       uuid,
     placed_by    uuid,
     placed_at    timestamptz NOT NULL,
     released_at  timestamptz,
     PRIMARY KEY (tenant_id, matter_id),
-    FOREIGN KEY (tenant_id, key_id) REFERENCES sealed_key
+    FOREIGN KEY (tenant_id, key_id) REFERENCES sealed_key,
+    CHECK ((key_id IS NULL) = (released_at IS NOT NULL))
 );
 COMMENT ON TABLE matter IS 'A legal hold: what is under it stays openable through its key, whatever else ends.';
 COMMENT ON COLUMN matter.reason IS 'personal: why the hold was placed, as written';
