@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 ROW_MAX = 65_536  # bytes of one row; Asterisk's columns hold some 2,000 together
+ROW_COMMAS = 12  # that every row of CDR or CEL has at the least
 ROW_LINES_MAX = 8  # lines of one row: a quoted name may hold an end of line, a stray quote must not eat the file
 
 
@@ -53,9 +54,9 @@ def _one(file: BinaryIO, offset: int, number: int) -> Line | None:
                 break
         return Line(offset, size, number, 1, None, bool(piece), f"It is longer than {ROW_MAX} bytes.")
     whole, count, joined = raw.endswith(b"\n"), 1, raw
-    while joined.count(b'"') % 2 and whole and count < ROW_LINES_MAX and len(joined) < ROW_MAX:
-        following = file.readline(ROW_MAX - len(joined))
-        if not following:
+    while joined.count(b'"') % 2 and whole and count < ROW_LINES_MAX:
+        following = file.readline(ROW_MAX)
+        if not following or len(joined) + len(following) > ROW_MAX or _is_row(following):
             break
         joined += following
         count += 1
@@ -66,3 +67,8 @@ def _one(file: BinaryIO, offset: int, number: int) -> Line | None:
     if b"\0" in joined:
         return Line(offset, len(joined), number, count, None, whole, "It holds a NUL byte.")
     return Line(offset, len(joined), number, count, joined.rstrip(b"\r\n"), whole)
+
+
+def _is_row(line: bytes) -> bool:
+    """Whether a line is a row by itself: then the quote before it was never meant to reach this far."""
+    return line.count(b",") >= ROW_COMMAS and line.count(b'"') % 2 == 0

@@ -75,7 +75,7 @@ class CsvTable:
 
     def _forget(self) -> None:
         self._header: Sequence[str] | None = None
-        self._end, self._line, self._refused_at = 0, 0, -1
+        self._end, self._line = 0, 0
         self._found_hash, self._found_at = array("q"), array("q")
         self._hashes: NDArray[np.int64] = np.empty(0, np.int64)
         self._ats: NDArray[np.int64] = np.empty(0, np.int64)
@@ -131,9 +131,8 @@ class CsvTable:
         return dict(zip(columns, fields, strict=False))
 
     def _refuse(self, line: Line) -> None:
-        if len(self._refused) >= REFUSED_MAX or line.offset == self._refused_at:
-            return
-        self._refused_at = line.offset  # the last line of a growing file comes by each time
+        if not line.whole or len(self._refused) >= REFUSED_MAX:
+            return  # the end of a growing file: it is read again when there is more
         self._refused.append(
             BadInput(
                 "import.record.unreadable",

@@ -62,10 +62,10 @@ def columns_of(fields: Sequence[str]) -> tuple[str, ...] | None:
     count = len(fields)
     if count >= 16 and _EVENT.match(fields[0]) and (fields[0] in EVENTS or _TIME.match(fields[1])):
         return _CEL
+    if count >= 17 and _TIME.match(fields[8]):  # first: the next column may be a time in both
+        return _CDR_CUSTOM[:count]
     if count >= 16 and _TIME.match(fields[9]):
         return _cdr(fields)
-    if count >= 17 and _TIME.match(fields[8]):
-        return _CDR_CUSTOM[:count]
     return None
 
 

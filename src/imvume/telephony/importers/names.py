@@ -87,7 +87,8 @@ class Name:
 
 def is_recording(name: str) -> bool:
     """Whether the ending is one that we take. Hidden files are other programs' unfinished work (rsync)."""
-    return not name.startswith(".") and name.rpartition(".")[2].lower() in ENDINGS
+    stem, _, ending = name.rpartition(".")
+    return bool(stem) and not name.startswith(".") and ending.lower() in ENDINGS
 
 
 def read(name: str) -> Name:

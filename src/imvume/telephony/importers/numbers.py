@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import phonenumbers
+
 from imvume.basics.phone import WITHHELD, read
 from imvume.calls.facts import Party, PartyRole
 
@@ -41,7 +43,7 @@ def e164(text: str, *, region: str, outside: str = "") -> str | None:
     """The number in E.164, or None where it is nobody's.
 
     outside: the prefixes by which our own people reach an outside line, such as "9"; taken
-    off only where the whole is not a number: an area may well begin with a nine.
+    off only where the whole is not a better number: an area may well begin with a nine.
     """
     text = number(text)
     if not _DIALABLE.match(text):
@@ -49,15 +51,14 @@ def e164(text: str, *, region: str, outside: str = "") -> str | None:
     digits = re.sub(r"\D", "", text)
     if not text.startswith("+") and len(digits) <= EXTENSION_DIGITS_MAX:
         return None
-    if phone := read(text, region=region):
-        return phone.e164
-    for prefix in outside:
-        if text.startswith(prefix) and (phone := read(text.removeprefix(prefix), region=region)):
-            return phone.e164
+    whole = read(text, region=region)
+    inner = [read(text.removeprefix(prefix), region=region) for prefix in outside if text.startswith(prefix)]
     # Trunks hand foreign callers over as 447700900123: the plus is lost, the country is not.
-    if 10 <= len(digits) <= 15 and not digits.startswith("0") and (phone := read(f"+{digits}", region=region)):
-        return phone.e164
-    return None
+    abroad = 10 <= len(digits) <= 15 and not text.startswith(("0", "+"))
+    readings = [found for found in (whole, *inner, read(f"+{digits}", region=region) if abroad else None) if found]
+    # More than one can be the length of a number; one that its country's plan knows goes before one that it does not.
+    readings.sort(key=lambda phone: not phonenumbers.is_valid_number(phonenumbers.parse(phone.e164)))
+    return readings[0].e164 if readings else None
 
 
 def outsider(role: PartyRole, *texts: str, region: str, outside: str = "") -> Party | None:
