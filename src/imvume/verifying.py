@@ -6,6 +6,7 @@ any moment and goes on where it was, and memory does not grow with the archive.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,12 +17,12 @@ from uuid import UUID
 import msgspec
 
 from imvume.archive import checking as archive
-from imvume.archive.house import House
+from imvume.archive.house import House, place_entries
 from imvume.archive.storage import SUFFIX
 from imvume.archive.sweeping import STRAY_AGE
 from imvume.basics.ids import TenantId
 from imvume.calls import checking as calls
-from imvume.errors import Conflict
+from imvume.errors import Broken, Conflict
 from imvume.evidence import ledger, note
 from imvume.evidence.findings import Finding
 from imvume.evidence.statement import Statement
@@ -92,6 +93,8 @@ def verify(
     when somebody else verifies this tenant at the moment.
     """
     name = "verify"
+    with contextlib.suppress(Broken):  # a log that cannot be added to is what we are about to read
+        place_entries(house, tenant, at=now())
     with house.database.transaction(tenant) as tx:
         sweeps.open(tx, name, total=_total(tx), at=now())
         sweep = sweeps.lease(tx, name, at=now())
@@ -148,6 +151,12 @@ def _rows(query: Any, key: str, check: Callable[[Tx, House, list[Row], bool], It
         return Slice(findings, len(rows), str(rows[-1][key]) if len(rows) == SLICE else None)
 
     return part
+
+
+def _files(tx: Tx, house: House, after: str, deep: bool, at: datetime) -> Slice:
+    rows = tx.all("calls.files_after", after=bytes.fromhex(after), limit=SLICE)
+    findings = list(calls.files(tx, house.vault, rows))
+    return Slice(findings, len(rows), rows[-1]["mark"].hex() if len(rows) == SLICE else None)
 
 
 def _log(tx: Tx, house: House, after: str, deep: bool, at: datetime) -> Slice:
@@ -222,6 +231,8 @@ PARTS: tuple[tuple[str, Part], ...] = (
             "archive.destructions_after", "destruction_id", lambda tx, house, rows, deep: archive.destructions(tx, rows)
         ),
     ),
+    ("epochs", _rows("archive.epochs_after", "epoch_id", lambda tx, house, rows, deep: archive.epochs(tx, rows))),
+    ("files", _files),
     ("looks", _rows("staff.accesses_after", "access_id", lambda tx, house, rows, deep: staff.looks(tx, rows))),
     ("missing records", _missing),
     ("objects", _strays),

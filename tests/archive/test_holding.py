@@ -51,9 +51,10 @@ def test_what_is_held_opens_though_the_persons_own_key_is_dead(house: House, ten
     call = take().call
     with house.database.transaction(tenant) as tx:
         matter = holding.hold(tx, house.vault, [call], reason=WHY, by=None, at=AT)
-        [(subject, _)] = subjects.know(tx, house.vault, [subjects.Identifier("phone", NALEDI)], at=AT).values()
+        [(subject, _)] = subjects.know(tx, house.vault, [subjects.Identifier("phone", NALEDI)]).values()
         key = tx.only("subjects.keys", subjects=[subject])["key_id"]
-        house.vault.destroy_key(tx, KeyId(key), at=AT)
+        tx.run("subjects.rekey", subject=subject, key=None)
+        house.vault.destroy_key(tx, KeyId(key))
     with house.database.transaction(tenant) as tx:
         assert len(opening.peaks(house.vault, tx, call)) == 2
         holding.release(tx, house.vault, matter, by=None, at=AT)

@@ -21,6 +21,9 @@ from imvume.store.embedded import Postgres
 
 __all__ = ["lived_in"]
 
+Owner = psycopg.Connection[dict[str, Any]]
+PLACE = sql.SQL("ctid::text AS ctid, tableoid::int8 AS tableoid")
+
 NOT_EVIDENCE = {
     "tenant": "settings of a tenant; what they decided stands with each record",
     "staff": "who works here; what they did is committed to by id",
@@ -28,11 +31,23 @@ NOT_EVIDENCE = {
     "attempt": "the brake on guessing, gone within a day",
     "listening": "which session hears what; each look itself is in access",
     "sweep": "where a long work stands; a lie makes it start again",
+    "entry_pending": "tests/evidence does the same for the tables of the log",
+    "entry": "tests/evidence",
+    "tile": "tests/evidence",
+    "checkpoint": "tests/evidence",
+    "time_stamp": "tests/evidence",
     "migration": "what was applied; the program refuses to run on another",
 }
 
+WITHOUT_HARM = {
+    (
+        "bucket",
+        "dying",
+    ): "set, it costs one rotation; cleared, a destruction counts as final too early (threat model, C)",
+}
 
-def _columns(owner: psycopg.Connection[dict[str, Any]]) -> dict[str, list[tuple[str, str]]]:
+
+def _columns(owner: Owner) -> dict[str, list[tuple[str, str]]]:
     rows = owner.execute(
         """SELECT c.table_name, c.column_name, c.data_type FROM information_schema.columns c
              JOIN pg_class k ON k.relname = c.table_name AND k.relnamespace = 'public'::regnamespace
@@ -70,16 +85,14 @@ def _flipped(value: Any, kind: str) -> sql.Composable | None:
 
 
 @pytest.fixture
-def owner(postgres: Postgres) -> Iterator[psycopg.Connection[dict[str, Any]]]:
+def owner(postgres: Postgres) -> Iterator[Owner]:
     """The role that may do everything, as whoever has the disks may."""
     with psycopg.connect(postgres.owner_dsn, row_factory=dict_row, autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")  # no trigger and no foreign key stands in the way
         yield connection
 
 
-def test_one_flipped_bit_in_any_column_of_any_row_is_named(
-    lived_in: House, tenant: TenantId, owner: psycopg.Connection[dict[str, Any]]
-) -> None:
+def test_one_flipped_bit_in_any_column_of_any_row_is_named(lived_in: House, tenant: TenantId, owner: Owner) -> None:
     assert check(lived_in, tenant).findings == []
     unnoticed, tried = [], 0
     for table, columns in _columns(owner).items():
@@ -87,7 +100,7 @@ def test_one_flipped_bit_in_any_column_of_any_row_is_named(
             continue
         assert ("tenant_id", "uuid") in columns, table
         for column, kind in columns:
-            if column == "tenant_id":
+            if column == "tenant_id" or (table, column) in WITHOUT_HARM:
                 continue
             for row in _samples(owner, table, column, tenant):
                 flipped = _flipped(row["value"], kind)
@@ -100,8 +113,7 @@ def test_one_flipped_bit_in_any_column_of_any_row_is_named(
                 if changed is None:
                     continue  # a constraint refused it
                 tried += 1
-                report = check(lived_in, tenant, deep=False)
-                if not report.findings:
+                if not check(lived_in, tenant, deep=False).findings:
                     unnoticed.append(f"{table}.{column}")
                 _set(owner, table, column, sql.Literal(row["value"]), changed)
     assert check(lived_in, tenant, deep=False).findings == []
@@ -109,25 +121,21 @@ def test_one_flipped_bit_in_any_column_of_any_row_is_named(
     assert sorted(set(unnoticed)) == []
 
 
-def _samples(
-    owner: psycopg.Connection[dict[str, Any]], table: str, column: str, tenant: TenantId
-) -> list[dict[str, Any]]:
+def _samples(owner: Owner, table: str, column: str, tenant: TenantId) -> list[dict[str, Any]]:
     # The first and the last row in which the column says something: a living record, as a rule, and a dead one.
-    query = sql.SQL(
-        "SELECT ctid::text AS ctid, tableoid::int8 AS tableoid, {c} AS value FROM {t} WHERE tenant_id = %s AND {c} IS NOT NULL"
-    ).format(c=sql.Identifier(column), t=sql.Identifier(table))
+    query = sql.SQL("SELECT {p}, {c} AS value FROM {t} WHERE tenant_id = %s AND {c} IS NOT NULL").format(
+        p=PLACE, c=sql.Identifier(column), t=sql.Identifier(table)
+    )
     rows = owner.execute(query, [tenant]).fetchall()
     return rows[:1] + rows[-1:] if len(rows) > 1 else rows
 
 
-def _set(
-    owner: psycopg.Connection[dict[str, Any]], table: str, column: str, value: sql.Composable, where: sql.Composable
-) -> sql.Composable | None:
+def _set(owner: Owner, table: str, column: str, value: sql.Composable, where: sql.Composable) -> sql.Composable | None:
     try:
         row = owner.execute(
-            sql.SQL(
-                "UPDATE {t} SET {c} = {v} WHERE {w} RETURNING ctid::text AS ctid, tableoid::int8 AS tableoid"
-            ).format(t=sql.Identifier(table), c=sql.Identifier(column), v=value, w=where)
+            sql.SQL("UPDATE {t} SET {c} = {v} WHERE {w} RETURNING {p}").format(
+                t=sql.Identifier(table), c=sql.Identifier(column), v=value, w=where, p=PLACE
+            )
         ).fetchone()
     except psycopg.errors.IntegrityError:
         return None

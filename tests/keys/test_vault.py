@@ -26,7 +26,7 @@ AT = clock.now()
 
 def test_a_key_opens_as_often_as_one_likes(house: House, tenant: TenantId) -> None:
     with house.database.transaction(tenant) as tx:
-        key_id, key = house.vault.make_key(tx, "subject", at=AT)
+        key_id, key = house.vault.make_key(tx, "subject")
     for _ in range(2):
         with house.database.transaction(tenant) as tx:
             assert house.vault.open_key(tx, key_id) == key
@@ -34,9 +34,9 @@ def test_a_key_opens_as_often_as_one_likes(house: House, tenant: TenantId) -> No
 
 def test_a_destroyed_key_does_not_open(house: House, tenant: TenantId) -> None:
     with house.database.transaction(tenant) as tx:
-        key_id, _ = house.vault.make_key(tx, "epoch", at=AT)
-        assert house.vault.destroy_key(tx, key_id, at=AT)
-        assert not house.vault.destroy_key(tx, key_id, at=AT)
+        key_id, _ = house.vault.make_key(tx, "epoch")
+        assert house.vault.destroy_key(tx, key_id)
+        assert not house.vault.destroy_key(tx, key_id)
         with pytest.raises(Destroyed):
             house.vault.open_key(tx, key_id)
 
@@ -44,18 +44,18 @@ def test_a_destroyed_key_does_not_open(house: House, tenant: TenantId) -> None:
 def test_an_old_copy_of_a_destroyed_row_opens_until_the_batch_and_never_after(house: House, tenant: TenantId) -> None:
     # The row as a backup of yesterday has it. Emptying it in today's database does not reach that backup.
     with house.database.transaction(tenant) as tx:
-        key_id, key = house.vault.make_key(tx, "subject", at=AT)
+        key_id, key = house.vault.make_key(tx, "subject")
         [backup] = tx.all("keys.keys_get", keys=[key_id])
-        house.vault.destroy_key(tx, key_id, at=AT)
+        house.vault.destroy_key(tx, key_id)
     assert house.vault._unwrap(house.vault.shelf(tenant), tenant, backup) == key
-    assert house.vault.shred(house.database, tenant, at=AT) == 1
+    assert house.vault.shred(house.database, tenant) == 1
     with pytest.raises(Gone):
         house.vault._unwrap(house.vault.shelf(tenant), tenant, backup)
 
 
 def test_the_survivors_of_a_bucket_survive_its_rotation(house: House, tenant: TenantId) -> None:
     with house.database.transaction(tenant) as tx:
-        made = dict(house.vault.make_key(tx, "subject", at=AT) for _ in range(20))
+        made = dict(house.vault.make_key(tx, "subject") for _ in range(20))
     done: list[int] = []
     house.vault.rotate_buckets(house.database, tenant, told=lambda n, of: done.append(n))
     with house.database.transaction(tenant) as tx:
@@ -68,7 +68,7 @@ def test_every_key_opens_under_the_new_root_and_none_under_the_old(
     house: House, tenant: TenantId, tmp_path: Path
 ) -> None:
     with house.database.transaction(tenant) as tx:
-        key_id, key = house.vault.make_key(tx, "matter", at=AT)
+        key_id, key = house.vault.make_key(tx, "matter")
     stolen = tmp_path / "stolen.key"
     shutil.copy(house.vault.folder / "root.key", stolen)
     house.vault.rotate_root()
@@ -81,7 +81,7 @@ def test_every_key_opens_under_the_new_root_and_none_under_the_old(
 
 def test_a_key_moved_to_another_row_does_not_open(house: House, tenant: TenantId) -> None:
     with house.database.transaction(tenant) as tx:
-        mine, _ = house.vault.make_key(tx, "subject", at=AT)
+        mine, _ = house.vault.make_key(tx, "subject")
         [row] = tx.all("keys.keys_get", keys=[mine])
     for change in ({"key_id": uuid4()}, {"kind": "epoch"}, {"bucket": (row["bucket"] + 1) % 4096}):
         with pytest.raises(Broken):
@@ -94,7 +94,7 @@ def test_a_tenants_keys_do_not_open_for_another(house: House, tenant: TenantId) 
     with house.database.transaction(stranger) as tx:
         house.vault.begin(tx)
     with house.database.transaction(tenant) as tx:
-        key_id, _ = house.vault.make_key(tx, "subject", at=AT)
+        key_id, _ = house.vault.make_key(tx, "subject")
     with house.database.transaction(stranger) as tx, pytest.raises(Destroyed):
         house.vault.open_key(tx, key_id)  # the same words as for one that never was
 

@@ -7,16 +7,16 @@ again from what it finds, opens every key, hashes every object, and names each d
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from imvume.archive import wraps
 from imvume.archive.destroying import destruction_facts
-from imvume.archive.facts import Origin, asset_facts, open_origin
+from imvume.archive.facts import asset_facts, open_origin
 from imvume.archive.holding import matter_facts
 from imvume.archive.opening import reader
+from imvume.archive.retention import ends_in
 from imvume.archive.sound import unpack
 from imvume.archive.storage import Storage, path
 from imvume.basics.clock import stamp
@@ -34,10 +34,12 @@ Bodies = dict[UUID, list[dict[str, Any]]]  # of each id, the bodies of the entri
 
 
 def bodies(tx: Tx, ids: Sequence[UUID]) -> Bodies:
-    """What the log says about these ids, decoded."""
+    """What the log says about these ids, decoded; what is no entry is left out, and the reading of the log names it."""
     said: Bodies = {id: [] for id in ids}
     for entry in ledger.about(tx, *ids):
-        said[entry.about].append(json.loads(entry.body))
+        body = ledger.decoded(entry)
+        if body is not None:
+            said[entry.about].append(body)
     return said
 
 
@@ -52,14 +54,21 @@ def assets(tx: Tx, vault: Vault, storage: Storage, rows: Sequence[Row], *, deep:
     of_calls = bodies(tx, sorted({row["call_id"] for row in rows}))
     living = [row for row in rows if row["destroyed_at"] is None]
     keys = dict(_keys(tx, vault, living))
+    epochs = {row["epoch_id"]: row for row in tx.all("archive.epoch_keys", epochs=_epochs(rows))}
+    finals = _finals(tx, rows)
     for row in rows:
         sealed = last(said[row["asset_id"]], "archive.sealed")
         if sealed is None:
             yield _finding("archive.asset.unevidenced", row, "No entry of the log tells of this recording.")
             continue
+        if commit(row["salt"], asset_facts(row)).hex() != sealed["commitment"]:
+            yield _finding("archive.asset.changed", row, "What is stored about this recording is not what was sealed.")
+            continue
+        if row["final_at"] is None and not _in_epoch(row, epochs):
+            yield _finding("archive.asset.changed", row, "The epoch of this recording is not that of its class.")
         destroyed = last(of_calls[row["call_id"]], "archive.destroyed")
         if row["destroyed_at"] is not None:
-            yield from _destroyed(row, destroyed, storage)
+            yield from _destroyed(row, destroyed, finals.get(row["call_id"]), storage)
         else:
             yield from _living(tx, storage, row, sealed, destroyed, keys.get(row["asset_id"]), deep)
 
@@ -91,14 +100,11 @@ def destructions(tx: Tx, rows: Sequence[Row]) -> Iterator[Finding]:
     said = bodies(tx, [row["destruction_id"] for row in rows])
     for row in rows:
         id = row["destruction_id"]
-        done = next((e for e in of_calls[row["call_id"]] if e.get("destruction") == str(id)), None)
-        if row["destroyed_at"] is None:
-            if done is not None:
-                yield _of("archive.destruction.changed", id, "A destruction that was carried out says that it waits.")
-            continue
-        if done is None or commit(row["salt"], destruction_facts(row)).hex() != done["commitment"]:
+        ordered = last(said[id], "archive.destruction-ordered")
+        if ordered is None or commit(row["salt"], destruction_facts(row)).hex() != ordered["commitment"]:
             yield _of("archive.destruction.changed", id, "A destruction is not as it was ordered.")
-        elif stamp(row["destroyed_at"]) != done["at"]:
+        done = next((e for e in of_calls[row["call_id"]] if e.get("destruction") == str(id)), None)
+        if (stamp(row["destroyed_at"]) if row["destroyed_at"] else None) != (done["at"] if done else None):
             yield _of("archive.destruction.changed", id, "When a recording was destroyed differs from the log.")
         final = last(said[id], "archive.final")
         if (stamp(row["final_at"]) if row["final_at"] else None) != (final["at"] if final else None):
@@ -109,6 +115,12 @@ def missing(tx: Tx, said: Sequence[tuple[str, UUID]]) -> Iterator[Finding]:
     """Which records the log tells of, by (type, about), have no row any more."""
     for type, query, code, text in (
         ("archive.sealed", "archive.existing_assets", "archive.asset.removed", "A sealed recording has lost its row."),
+        (
+            "archive.destruction-ordered",
+            "archive.existing_destructions",
+            "archive.destruction.removed",
+            "A destruction has lost its row.",
+        ),
         ("archive.held", "archive.existing_matters", "archive.hold.removed", "A hold has lost its row."),
     ):
         ids = [about for kind, about in said if kind == type]
@@ -134,14 +146,13 @@ def _living(
     if isinstance(key, ImvumeError) or key is None:
         yield _finding("archive.asset.locked", row, "The key of this recording does not open.")
         return
-    origin = Origin()
     try:
         origin = open_origin(key, tx.tenant, row["asset_id"], row["origin"] or b"")
+        genuine = origin.mark == row["origin_mark"]
     except Broken:
+        genuine = False
+    if not genuine:
         yield _finding("archive.asset.changed", row, "Where this recording came from was changed.")
-        return
-    if commit(row["salt"], asset_facts(row, origin)).hex() != sealed["commitment"]:
-        yield _finding("archive.asset.changed", row, "What is stored about this recording is not what was sealed.")
         return
     try:
         if _ciphertext(storage, tx, row) != sealed["digest"]:
@@ -152,13 +163,44 @@ def _living(
         yield _finding(error.code, row, error.what)
 
 
-def _destroyed(row: Row, destroyed: Mapping[str, Any] | None, storage: Storage) -> Iterator[Finding]:
+def _destroyed(row: Row, destroyed: Mapping[str, Any] | None, final: str | None, storage: Storage) -> Iterator[Finding]:
+    if (stamp(row["final_at"]) if row["final_at"] else None) != final:
+        yield _finding("archive.asset.changed", row, "When the destruction became final differs from the log.")
     if destroyed is None or stamp(row["destroyed_at"]) != destroyed["at"]:
         yield _finding("archive.asset.lost", row, "This recording counts as destroyed, and the log does not say so.")
     if any(row[name] is not None for name in ("wrapped", "inline", "origin")):
         yield _finding("archive.asset.revived", row, "A part of a destroyed recording has come back.")
     if row["kind"] != "waveform" and storage.size(path(row["tenant_id"], row["call_id"], row["asset_id"])) is not None:
         yield _finding("archive.object.stray", row, "The object of a destroyed recording is still there.")
+
+
+def epochs(tx: Tx, rows: Sequence[Row]) -> Iterator[Finding]:
+    """The findings about these epochs."""
+    said = bodies(tx, [row["epoch_id"] for row in rows])
+    for row in rows:
+        ended = last(said[row["epoch_id"]], "archive.rewrapped")
+        if (stamp(row["ended_at"]) if row["ended_at"] else None) != (ended["at"] if ended else None):
+            yield _of("archive.epoch.changed", row["epoch_id"], "When an epoch ended differs from the log.")
+
+
+def _epochs(rows: Sequence[Row]) -> list[UUID]:
+    return list({row["epoch_id"] for row in rows if row["epoch_id"]})
+
+
+def _in_epoch(row: Row, epochs: Mapping[UUID, Row]) -> bool:
+    epoch = epochs.get(row["epoch_id"])
+    return epoch is not None and (epoch["class"], epoch["month"]) == (row["class"], ends_in(row["keep_until"]))
+
+
+def _finals(tx: Tx, rows: Sequence[Row]) -> dict[UUID, str]:
+    """When the destruction of each call became final, as the log says."""
+    orders = {
+        order["destruction_id"]: order["call_id"]
+        for call in sorted({row["call_id"] for row in rows if row["destroyed_at"]})
+        for order in tx.all("archive.destructions_of", call=call)
+    }
+    finals = {order: last(said, "archive.final") for order, said in bodies(tx, list(orders)).items()}
+    return {orders[order]: final["at"] for order, final in finals.items() if final}
 
 
 def _held(tx: Tx, vault: Vault, matter: Row, held: Sequence[Row]) -> Iterator[Finding]:

@@ -85,17 +85,13 @@ def destroy(
             why="It waits for a hold to end.",
             remedy="Release the hold; it then goes on by itself.",
         )
-    order = uuid7()
-    tx.run(
-        "archive.destruction_add",
-        destruction=order,
-        call=call,
-        ground=ground,
-        reason=reason.strip(),
-        salt=os.urandom(32),
-        by=by,
-        at=at,
-    )
+    order, salt = uuid7(), os.urandom(32)
+    facts = {"call_id": call, "ground": ground, "reason": reason.strip(), "asked_by": by, "asked_at": at}
+    tx.run("archive.destruction_add", destruction=order, salt=salt, **facts)
+    record(
+        tx, "archive.destruction-ordered", order, by=by, at=at, call=call,
+        commitment=commit(salt, destruction_facts(facts)),
+    )  # fmt: skip
     if holds:
         return Outcome(order, False, 0, tuple(hold["ref"] for hold in holds))
     return _carry_out(tx, tx.only("archive.destruction_get", destruction=order), assets, at=at)
@@ -144,7 +140,6 @@ def _carry_out(tx: Tx, order: Row, assets: list[Row], *, at: datetime) -> Outcom
         destruction=order["destruction_id"],
         assets=count,
         ground=order["ground"],
-        commitment=commit(order["salt"], destruction_facts(order)),
     )
     later(tx, "archive.remove_objects", call=str(order["call_id"]))
     return Outcome(order["destruction_id"], True, count)

@@ -14,12 +14,13 @@ import msgspec
 
 from imvume.basics.clock import stamp
 from imvume.basics.ids import TenantId
+from imvume.evidence.ledger import commit
 from imvume.keys import wrap
 from imvume.store.database import Row
 
 _COMMITTED = (
     "asset_id", "call_id", "kind", "role", "of_asset", "subject_id", "suite", "codec", "rate", "channels",
-    "frames", "size", "digest", "class", "keep_until", "sealed_at",
+    "frames", "size", "digest", "origin_mark", "class", "keep_until", "sealed_at",
 )  # fmt: skip
 
 
@@ -29,7 +30,17 @@ class Origin(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str = ""
     content: str = ""  # SHA-256 of the content bytes, lower hex: the codes, the samples, or the file as it came
     container: str = ""
-    notes: tuple[str, ...] = ()
+    salt: str = ""  # of the mark in the row, lower hex: it dies with the rest
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the mark commits to."""
+        return {"name": self.name, "content": self.content, "container": self.container}
+
+    @property
+    def mark(self) -> bytes:
+        """The commitment to this origin that stays in the row when the origin is gone, and is noise then."""
+        return commit(bytes.fromhex(self.salt), self.facts)
 
 
 def seal_origin(key: bytes, tenant: TenantId, asset: UUID, origin: Origin) -> bytes:
@@ -42,11 +53,9 @@ def open_origin(key: bytes, tenant: TenantId, asset: UUID, sealed: bytes) -> Ori
     return msgspec.json.decode(wrap.open_text(key, _context(tenant, asset), sealed), type=Origin)
 
 
-def asset_facts(row: Row, origin: Origin) -> dict[str, Any]:
-    """What is committed to about this asset."""
-    return {name: plain(row[name]) for name in _COMMITTED} | {
-        "origin": {"name": origin.name, "content": origin.content, "container": origin.container}
-    }
+def asset_facts(row: Row) -> dict[str, Any]:
+    """What is committed to about this asset. It can be computed when the asset is destroyed, too."""
+    return {name: plain(row[name]) for name in _COMMITTED}
 
 
 def plain(value: object) -> Any:

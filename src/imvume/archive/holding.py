@@ -30,7 +30,7 @@ def hold(tx: Tx, vault: Vault, calls: Sequence[CallId], *, reason: str, by: Staf
             remedy=f"Write the matter in a sentence, at most {REASON_MAX} characters.",
         )
     matter = MatterId(uuid7())
-    key_id, matter_key = vault.make_key(tx, "matter", at=at)
+    key_id, matter_key = vault.make_key(tx, "matter")
     placed = {"ref": reference("H", matter), "reason": reason.strip(), "placed_by": by, "placed_at": at}
     salt = os.urandom(32)
     tx.run("archive.matter_add", matter=matter, salt=salt, key=key_id, **placed)
@@ -66,7 +66,7 @@ def release(tx: Tx, vault: Vault, matter: MatterId, *, by: StaffId | None, at: d
         )
     calls = sorted({row["call_id"] for row in tx.all("archive.held_by_matter", matter=matter)})
     tx.run("archive.held_lift", matter=matter)
-    vault.destroy_key(tx, KeyId(found["key_id"]), at=at)
+    vault.destroy_key(tx, KeyId(found["key_id"]))
     record(tx, "archive.hold-lifted", matter, by=by, at=at)
     return [CallId(call) for call in calls]
 
@@ -83,13 +83,13 @@ def rekey(tx: Tx, vault: Vault, matter: MatterId, *, at: datetime) -> None:
     """A new key for a hold in force; what it protects is wrapped again, no audio is touched."""
     row = tx.only("archive.matter_get", matter=matter)
     old = vault.open_key(tx, KeyId(row["key_id"]))
-    key_id, new = vault.make_key(tx, "matter", at=at)
+    key_id, new = vault.make_key(tx, "matter")
     for held in tx.all("archive.held_by_matter", matter=matter):
         key = wraps.unhold(old, tx.tenant, held["asset_id"], held["wrapped"])
         wrapped = wraps.hold(new, tx.tenant, held["asset_id"], key)
         tx.run("archive.held_rewrap", matter=matter, asset=held["asset_id"], wrapped=wrapped)
     tx.run("archive.matter_rekey", matter=matter, key=key_id)
-    vault.destroy_key(tx, KeyId(row["key_id"]), at=at)
+    vault.destroy_key(tx, KeyId(row["key_id"]))
 
 
 def matter_facts(row: Row) -> dict[str, object]:

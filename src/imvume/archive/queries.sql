@@ -15,12 +15,18 @@ VALUES (%(tenant)s, %(epoch)s, %(class)s, %(month)s, %(key)s)
 
 -- epoch_end --
 -- The epoch takes no more records; its key is about to be destroyed.
-UPDATE epoch SET ended_at = %(at)s WHERE tenant_id = %(tenant)s AND epoch_id = %(epoch)s AND ended_at IS NULL
+UPDATE epoch SET ended_at = %(at)s, key_id = NULL
+ WHERE tenant_id = %(tenant)s AND epoch_id = %(epoch)s AND ended_at IS NULL
 
 -- epoch_hold --
 -- The epoch, for the one who ends it: nobody wraps under it meanwhile.
 SELECT epoch_id, class, month, key_id, ended_at FROM epoch
  WHERE tenant_id = %(tenant)s AND epoch_id = %(epoch)s FOR UPDATE
+
+-- epochs_after --
+-- The next epochs in the order of their ids, for a sweep over all.
+SELECT epoch_id, class, month, ended_at FROM epoch WHERE tenant_id = %(tenant)s AND epoch_id > %(after)s
+ ORDER BY epoch_id LIMIT %(limit)s
 
 -- epochs_open --
 -- All open epochs, for the one who rotates their keys.
@@ -33,7 +39,7 @@ SELECT DISTINCT a.epoch_id FROM asset a JOIN epoch e USING (tenant_id, epoch_id)
 
 -- epoch_keys --
 -- The keys of several epochs.
-SELECT epoch_id, key_id FROM epoch WHERE tenant_id = %(tenant)s AND epoch_id = ANY(%(epochs)s)
+SELECT epoch_id, class, month, key_id FROM epoch WHERE tenant_id = %(tenant)s AND epoch_id = ANY(%(epochs)s)
 
 -- epoch_survivors --
 -- What must be wrapped again when the epoch gets a new key.
@@ -48,10 +54,11 @@ UPDATE asset SET wrapped = %(wrapped)s, epoch_id = %(epoch)s WHERE tenant_id = %
 -- asset_add --
 -- One sealed thing.
 INSERT INTO asset (tenant_id, asset_id, call_id, kind, role, of_asset, subject_id, suite, codec, rate, channels,
-                   frames, size, digest, inline, origin, salt, class, keep_until, epoch_id, wrapped, sealed_at)
+                   frames, size, digest, inline, origin, origin_mark, salt, class, keep_until, epoch_id, wrapped,
+                   sealed_at)
 VALUES (%(tenant)s, %(asset_id)s, %(call_id)s, %(kind)s, %(role)s, %(of_asset)s, %(subject_id)s, %(suite)s,
-        %(codec)s, %(rate)s, %(channels)s, %(frames)s, %(size)s, %(digest)s, %(inline)s, %(origin)s, %(salt)s,
-        %(class)s, %(keep_until)s, %(epoch_id)s, %(wrapped)s, %(sealed_at)s)
+        %(codec)s, %(rate)s, %(channels)s, %(frames)s, %(size)s, %(digest)s, %(inline)s, %(origin)s,
+        %(origin_mark)s, %(salt)s, %(class)s, %(keep_until)s, %(epoch_id)s, %(wrapped)s, %(sealed_at)s)
 
 -- assets_of --
 -- Everything sealed of one call, legs before waveforms.
@@ -95,15 +102,20 @@ SELECT class, count(DISTINCT call_id) AS calls, sum(size) AS bytes,
 UPDATE asset SET wrapped = NULL, inline = NULL, origin = NULL, destroyed_at = %(at)s
  WHERE tenant_id = %(tenant)s AND asset_id = %(asset)s AND destroyed_at IS NULL
 
+-- destructions_dying --
+-- What was destroyed and is not final yet: the batch that begins now will make it so.
+SELECT destruction_id, call_id FROM destruction
+ WHERE tenant_id = %(tenant)s AND destroyed_at IS NOT NULL AND final_at IS NULL ORDER BY destruction_id
+
 -- assets_final --
--- No copy of these can be opened any more: their epoch's key is final, and every matter's that held them.
-UPDATE asset a SET final_at = %(at)s
-  FROM epoch e JOIN sealed_key k ON k.tenant_id = e.tenant_id AND k.key_id = e.key_id
- WHERE a.tenant_id = %(tenant)s AND a.epoch_id = e.epoch_id AND e.tenant_id = a.tenant_id
-   AND a.destroyed_at IS NOT NULL AND a.final_at IS NULL AND k.final_at IS NOT NULL
-   AND NOT EXISTS (SELECT FROM held h JOIN matter m USING (tenant_id, matter_id)
-                     JOIN sealed_key mk ON mk.tenant_id = m.tenant_id AND mk.key_id = m.key_id
-                    WHERE h.tenant_id = a.tenant_id AND h.asset_id = a.asset_id AND mk.final_at IS NULL)
+-- No copy of these can be opened any more.
+UPDATE asset SET final_at = %(at)s, epoch_id = NULL
+ WHERE tenant_id = %(tenant)s AND call_id = ANY(%(calls)s) AND destroyed_at IS NOT NULL AND final_at IS NULL
+
+-- epochs_clear --
+-- Ended epochs that nothing refers to any more.
+DELETE FROM epoch e WHERE tenant_id = %(tenant)s AND ended_at IS NOT NULL
+   AND NOT EXISTS (SELECT FROM asset a WHERE a.tenant_id = e.tenant_id AND a.epoch_id = e.epoch_id)
 
 -- matter_add --
 -- A legal hold is placed.
@@ -127,7 +139,7 @@ SELECT m.matter_id, m.ref, m.reason, m.placed_by, m.placed_at, m.released_at,
 
 -- matter_release --
 -- A hold ends.
-UPDATE matter SET released_at = %(at)s
+UPDATE matter SET released_at = %(at)s, key_id = NULL
  WHERE tenant_id = %(tenant)s AND matter_id = %(matter)s AND released_at IS NULL
 
 -- held_add --
@@ -172,7 +184,7 @@ UPDATE matter SET key_id = %(key)s WHERE tenant_id = %(tenant)s AND matter_id = 
 -- destruction_add --
 -- A destruction is ordered.
 INSERT INTO destruction (tenant_id, destruction_id, call_id, ground, reason, salt, asked_by, asked_at)
-VALUES (%(tenant)s, %(destruction)s, %(call)s, %(ground)s, %(reason)s, %(salt)s, %(by)s, %(at)s)
+VALUES (%(tenant)s, %(destruction)s, %(call_id)s, %(ground)s, %(reason)s, %(salt)s, %(asked_by)s, %(asked_at)s)
 
 -- destruction_done --
 -- Carried out.
@@ -196,13 +208,12 @@ SELECT * FROM destruction WHERE tenant_id = %(tenant)s ORDER BY asked_at DESC LI
 SELECT * FROM destruction WHERE tenant_id = %(tenant)s AND call_id = %(call)s AND destroyed_at IS NULL FOR UPDATE
 
 -- destructions_final --
--- Destructions of which every asset is now final, together with how many.
+-- These destructions are final, with how many records each was of.
 UPDATE destruction d SET final_at = %(at)s
- WHERE d.tenant_id = %(tenant)s AND d.destroyed_at IS NOT NULL AND d.final_at IS NULL
-   AND NOT EXISTS (SELECT FROM asset a WHERE a.tenant_id = d.tenant_id AND a.call_id = d.call_id
-                      AND a.destroyed_at IS NOT NULL AND a.final_at IS NULL)
+ WHERE d.tenant_id = %(tenant)s AND d.destruction_id = ANY(%(destructions)s) AND d.final_at IS NULL
 RETURNING d.destruction_id, d.call_id,
-          (SELECT count(*) FROM asset a WHERE a.tenant_id = d.tenant_id AND a.call_id = d.call_id) AS assets
+          (SELECT count(*) FROM asset a WHERE a.tenant_id = d.tenant_id AND a.call_id = d.call_id
+              AND a.destroyed_at IS NOT NULL) AS assets
 
 -- due --
 -- The next calls all of whose records may go, as far as time is concerned.

@@ -119,6 +119,7 @@ def enter(
             "size": item.size,
             "digest": item.digest,
             "inline": item.inline,
+            "origin_mark": item.origin.mark,
             "origin": seal_origin(item.key, tx.tenant, item.asset, item.origin),
             "salt": os.urandom(32),
             "class": kept.klass,
@@ -143,7 +144,7 @@ def enter(
                     "call": call,
                     "digest": item.digest,
                     "size": item.size,
-                    "commitment": commit(row["salt"], asset_facts(row, item.origin)),
+                    "commitment": commit(row["salt"], asset_facts(row)),
                 },
             )
             for row, item in zip(rows, stowed, strict=True)
@@ -195,7 +196,7 @@ def _one(
         digest=sealed.digest,
         inline=None,
         key=key,
-        origin=Origin(name=name, content=packed.content.hex(), container=container),
+        origin=Origin(name=name, content=packed.content.hex(), container=container, salt=os.urandom(32).hex()),
     )
     return [recording, _waveform(tenant, recording)]
 
@@ -216,7 +217,7 @@ def _waveform(tenant: TenantId, of: Stowed) -> Stowed:
         digest=sealed.digest,
         inline=inline,
         key=key,
-        origin=Origin(content=content),
+        origin=Origin(content=content, salt=os.urandom(32).hex()),
     )
 
 

@@ -39,14 +39,17 @@ def shred(house: House, tenant: TenantId, *, at: datetime) -> Shredded:
             renew_epoch(tx, house.vault, epoch, at=at)
             passed("shred.epoch-rewrapped")
         passed("shred.epoch-committed")
-    buckets = house.vault.shred(house.database, tenant, at=at)
     with house.database.transaction(tenant) as tx:
-        tx.run("archive.assets_final", at=at)
-        finals = tx.all("archive.destructions_final", at=at)
+        dying = tx.all("archive.destructions_dying")  # all of this was destroyed before the buckets are looked for
+    buckets = house.vault.shred(house.database, tenant)
+    with house.database.transaction(tenant) as tx:
+        tx.run("archive.assets_final", calls=[row["call_id"] for row in dying], at=at)
+        finals = tx.all("archive.destructions_final", destructions=[row["destruction_id"] for row in dying], at=at)
         for row in finals:
             record(
                 tx, "archive.final", row["destruction_id"], by=None, at=at, call=row["call_id"], assets=row["assets"]
             )
+        tx.run("archive.epochs_clear")
         if buckets:
             record(tx, "keys.rotated", tenant, by=None, at=at, kind="bucket", count=buckets)
     passed("shred.final")
@@ -77,7 +80,7 @@ def renew_epoch(tx: Tx, vault: Vault, epoch: UUID, *, at: datetime) -> int:
             wrapped = wraps.enclose(new, subject_key, tx.tenant, asset, key)
             rewrapped.append({"asset": asset, "epoch": following, "wrapped": wrapped})
         tx.many("archive.asset_rewrap", rewrapped)
-    vault.destroy_key(tx, KeyId(row["key_id"]), at=at)
+    vault.destroy_key(tx, KeyId(row["key_id"]))
     record(tx, "archive.rewrapped", epoch, by=None, at=at, assets=len(rewrapped))
     return len(rewrapped)
 
@@ -122,10 +125,10 @@ def rotate_subjects(house: House, tenant: TenantId, *, at: datetime, told: Told)
 
 def _rekey_subject(tx: Tx, vault: Vault, subject: SubjectId, *, at: datetime) -> None:
     # The data subject first, then what is wrapped under them: a recording that comes in meanwhile waits.
-    old, new = subjects.rekey(tx, vault, subject, at=at)
+    old, new = subjects.rekey(tx, vault, subject)
     assets = tx.all("archive.assets_of_subject", subject=subject)
     epochs = {row["epoch_id"]: row["key_id"] for row in tx.all("archive.epoch_keys", epochs=_epochs(assets))}
-    epoch_keys = vault.open_keys(tx, list(epochs.values()), living=True)
+    epoch_keys = vault.open_keys(tx, [key for key in epochs.values() if key], living=True)
     for row in assets:
         epoch_key = epoch_keys.get(epochs[row["epoch_id"]])
         if epoch_key is not None:

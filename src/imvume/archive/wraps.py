@@ -33,7 +33,7 @@ def epoch_of(tx: Tx, vault: Vault, klass: str, month: date, *, at: datetime) -> 
     if row is not None:
         return row["epoch_id"], vault.open_key(tx, KeyId(row["key_id"]))
     epoch_id = uuid7()
-    key_id, key = vault.make_key(tx, "epoch", at=at)
+    key_id, key = vault.make_key(tx, "epoch")
     tx.run("archive.epoch_add", epoch=epoch_id, key=key_id, **{"class": klass, "month": month})
     return epoch_id, key
 
@@ -67,11 +67,11 @@ def open_assets(tx: Tx, vault: Vault, assets: Sequence[Row]) -> dict[UUID, bytes
         row["epoch_id"]: row["key_id"]
         for row in tx.all("archive.epoch_keys", epochs=list({row["epoch_id"] for row in assets}))
     }
-    epoch_keys = vault.open_keys(tx, list(epochs.values()), living=True)
+    epoch_keys = vault.open_keys(tx, [key for key in epochs.values() if key], living=True)
     subject_keys = subjects.keys(tx, vault, {row["subject_id"] for row in assets if row["subject_id"]})
     opened: dict[UUID, bytes] = {}
     for row in assets:
-        epoch_key = epoch_keys.get(epochs[row["epoch_id"]])
+        epoch_key = epoch_keys.get(epochs[row["epoch_id"]]) if epochs.get(row["epoch_id"]) else None
         subject = row["subject_id"]
         if row["wrapped"] is not None and epoch_key and (subject is None or subject in subject_keys):
             opened[row["asset_id"]] = disclose(

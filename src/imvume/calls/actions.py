@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from imvume.archive import sealing
 from imvume.archive.facts import plain
@@ -15,11 +16,12 @@ from imvume.archive.house import House
 from imvume.archive.retention import Keep, keep
 from imvume.archive.storage import path
 from imvume.basics.boundaries import passed
-from imvume.basics.clock import civil
+from imvume.basics.clock import civil, stamp
 from imvume.basics.ids import CallId, SubjectId, TenantId, month, reference, uuid7_at
 from imvume.calls.facts import CallFacts, Party, Piece
 from imvume.errors import Broken, NotFound
 from imvume.evidence.ledger import commit, record
+from imvume.keys.vault import Vault
 from imvume.laws.load import retention
 from imvume.store.database import Row, Taken, Tx
 from imvume.subjects import actions as subjects
@@ -91,6 +93,11 @@ def confirm(house: House, tenant: TenantId, mark: bytes) -> None:
             )
 
 
+def file_seal(vault: Vault, tenant: TenantId, mark: bytes, content: bytes, call: UUID, at: datetime) -> bytes:
+    """The keyed hash of a row of taken files."""
+    return vault.mark(tenant, "taken", mark, content, call.bytes, stamp(at))
+
+
 def call_facts(row: Row, participants: Sequence[Row]) -> dict[str, Any]:
     """What the evidence commits to about a call: its row, and who was on it by id and keyed hash."""
     columns = (
@@ -126,7 +133,8 @@ def _take_in(house: House, tenant: TenantId, facts: CallFacts, pieces: Sequence[
                 double = tx.one("calls.file_known", content=content, call=call) is not None
                 (doubled if double else entered).extend(assets)
                 seconds += 0.0 if double else max(a.packed.frames / a.packed.rate for a in assets)
-                tx.run("calls.file_add", mark=piece.mark, content=content, call=call, at=at)
+                seal = file_seal(house.vault, tenant, piece.mark, content, call, at)
+                tx.run("calls.file_add", mark=piece.mark, content=content, call=call, at=at, seal=seal)
             if entered:
                 sealing.enter(tx, house.vault, call, entered, kept=kept, subject_of=subject_of, at=at)
             passed("seal.rows-written")
@@ -156,7 +164,7 @@ def _stow(house: House, tenant: TenantId, call: CallId, piece: Piece) -> list[se
 def _enter_call(tx: Tx, house: House, facts: CallFacts, call: CallId, at: datetime) -> dict[str, SubjectId]:
     tx.run("calls.source_add", source=facts.source, source_ref=facts.source_ref, call=call)
     tx.run("calls.open_month", month=month(call))
-    known = subjects.know(tx, house.vault, [i for p in facts.parties if (i := _identifier(p))], at=at)
+    known = subjects.know(tx, house.vault, [i for p in facts.parties if (i := _identifier(p))])
     row = {
         "call_id": call,
         "ref": reference("C", call),

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 from imvume.archive.checking import bodies, last
-from imvume.calls.actions import call_facts
+from imvume.calls.actions import call_facts, file_seal
 from imvume.evidence.findings import Finding
 from imvume.evidence.ledger import commit
+from imvume.keys.vault import Vault
 from imvume.store.database import Row, Tx
 
 
@@ -34,6 +35,13 @@ def calls(tx: Tx, rows: Sequence[Row]) -> Iterator[Finding]:
             yield Finding("calls.call.changed", str(id), "What is stored about this call is not what was taken in.")
         elif known.get((row["source"], row["source_ref"])) != id:
             yield Finding("calls.call.changed", str(id), "The telephone system's own name for this call was changed.")
+
+
+def files(tx: Tx, vault: Vault, rows: Sequence[Row]) -> Iterator[Finding]:
+    """The findings about these rows of taken files."""
+    for row in rows:
+        if file_seal(vault, tx.tenant, row["mark"], row["content"], row["call_id"], row["taken_at"]) != row["seal"]:
+            yield Finding("calls.file.changed", str(row["call_id"]), "Which file a recording came from was changed.")
 
 
 def missing(tx: Tx, said: Sequence[tuple[str, UUID]]) -> Iterator[Finding]:

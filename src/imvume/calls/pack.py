@@ -157,8 +157,12 @@ def _evidence(
         row["call_id"]: {"salt": row["salt"].hex(), "facts": call_facts(row, participants)}
     }
     for asset in assets:
-        facts = asset_facts(asset, origins[asset["asset_id"]])
-        openings[asset["asset_id"]] = {"salt": asset["salt"].hex(), "facts": facts}
+        origin = origins[asset["asset_id"]]
+        openings[asset["asset_id"]] = {
+            "salt": asset["salt"].hex(),
+            "facts": asset_facts(asset),
+            "origin": {"salt": origin.salt, "facts": origin.facts},
+        }
     for said in ledger.about(tx, row["call_id"], *(asset["asset_id"] for asset in assets)):
         if said.idx is None:
             continue  # it has no place in the log yet, so there is no proof of it to give

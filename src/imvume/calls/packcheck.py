@@ -59,6 +59,7 @@ def _contents(members: Mapping[str, Member], report: Report, vkey: str | None) -
     trusted = [Vkey.read(report.key)]
     card = _json(text, "data/call.json")
     openings: dict[str, Mapping[str, Any]] = {}
+    contents: dict[str, str] = {}
     proofs = sorted(name for name in members if name.endswith(".tlog-proof"))
     newest = 0
     for name in proofs:
@@ -71,6 +72,11 @@ def _contents(members: Mapping[str, Member], report: Report, vkey: str | None) -
             if commit(bytes.fromhex(opening["salt"]), opening["facts"]).hex() != entry.get("commitment"):
                 raise _broken(f"the facts in {beside} are not those that the entry commits to")
             openings[entry["about"]] = opening["facts"]
+            if "origin" in opening:
+                origin = opening["origin"]
+                if commit(bytes.fromhex(origin["salt"]), origin["facts"]).hex() != opening["facts"].get("origin_mark"):
+                    raise _broken(f"the origin in {beside} is not that which the entry commits to")
+                contents[entry["about"]] = origin["facts"]["content"]
     report.proven.append(f"{len(proofs)} entries about this call are in a log of {newest} whose head is signed.")
     if openings.get(card["call"]["call_id"]) != card["call"]:
         raise _broken("call.json does not say what the log commits to")
@@ -78,7 +84,7 @@ def _contents(members: Mapping[str, Member], report: Report, vkey: str | None) -
         "When the call was, its direction, its queue and who was on it by keyed hash are as they were taken in."
     )
     for recording in card["recordings"]:
-        _recording(members, recording, openings)
+        _recording(members, recording, openings.get(recording["asset"]), contents.get(recording["asset"]))
     report.proven.append(f"The sound of {len(card['recordings'])} recordings is what was sealed, to the last bit.")
     if vkey is None:
         report.not_proven.append(
@@ -90,9 +96,8 @@ def _contents(members: Mapping[str, Member], report: Report, vkey: str | None) -
 
 
 def _recording(
-    members: Mapping[str, Member], recording: Mapping[str, Any], openings: Mapping[str, Mapping[str, Any]]
+    members: Mapping[str, Member], recording: Mapping[str, Any], facts: Mapping[str, Any] | None, content: str | None
 ) -> None:
-    facts = openings.get(recording["asset"])
     member = members.get(recording["file"])
     if facts is None or member is None:
         raise _broken("a recording is not among the evidence")
@@ -106,7 +111,7 @@ def _recording(
             left -= len(block)
         if left or file.read(len(form.after) + 1) != form.after:
             raise _broken(f"{recording['file']} is longer or shorter than what was sealed")
-    if hashed.hexdigest() != facts["origin"]["content"]:
+    if hashed.hexdigest() != content:
         raise _broken(f"the sound in {recording['file']} is not what was sealed")
 
 

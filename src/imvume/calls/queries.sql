@@ -29,8 +29,8 @@ SELECT retention, zone, region FROM tenant WHERE tenant_id = %(tenant)s
 
 -- file_add --
 -- A recording file is taken.
-INSERT INTO taken_file (tenant_id, mark, content, call_id, taken_at)
-VALUES (%(tenant)s, %(mark)s, %(content)s, %(call)s, %(at)s)
+INSERT INTO taken_file (tenant_id, mark, content, call_id, taken_at, seal)
+VALUES (%(tenant)s, %(mark)s, %(content)s, %(call)s, %(at)s, %(seal)s)
 
 -- files_seen --
 -- Which of these files were taken before.
@@ -120,3 +120,7 @@ SELECT call_id AS id FROM call WHERE tenant_id = %(tenant)s AND call_id = ANY(%(
 -- What these calls are called by their telephone systems.
 SELECT source, source_ref, call_id FROM call_source WHERE tenant_id = %(tenant)s AND (source, source_ref) IN
        (SELECT * FROM unnest(%(sources)s::text[], %(refs)s::text[]))
+
+-- files_after --
+-- The next taken files in the order of their marks, for a sweep over all.
+SELECT * FROM taken_file WHERE tenant_id = %(tenant)s AND mark > %(after)s ORDER BY mark LIMIT %(limit)s

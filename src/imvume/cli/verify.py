@@ -45,7 +45,6 @@ def verify(door: Door, pack: Path | None, key: str | None, deep: bool) -> None:
 
 def _archive(door: Door, deep: bool) -> None:
     from imvume import verifying
-    from imvume.archive.house import place_entries
 
     stopping = threading.Event()
 
@@ -56,7 +55,6 @@ def _archive(door: Door, deep: bool) -> None:
         signal.signal(number, stop)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with door.tenant() as (house, tenant), Progress(*columns, disable=door.json or not is_terminal()) as progress:
-        place_entries(house, tenant, at=door.now())
         task = progress.add_task("log", total=None)
 
         def told(what: str, done: int, of: int) -> None:

@@ -58,9 +58,10 @@ _TABLE: Final[dict[str, tuple[str, dict[str, FieldKind]]]] = {
     # about the call
     "archive.destroyed": (
         "The keys of a recording were destroyed.",
-        {"destruction": _ID, "assets": _COUNT, "ground": _CODE, "commitment": _DIGEST},
+        {"destruction": _ID, "assets": _COUNT, "ground": _CODE},
     ),
     # about the destruction
+    "archive.destruction-ordered": ("A destruction was ordered.", {"call": _ID, "commitment": _DIGEST}),
     "archive.final": ("From now on no copy can be opened either.", {"call": _ID, "assets": _COUNT}),
     # about the call or the asset
     "archive.opened": ("A recording was opened.", {"commitment": _DIGEST}),
@@ -134,26 +135,46 @@ def faults(body: Mapping[str, object]) -> str:
 
 
 def _write(kind: FieldKind, value: object) -> str | int:
-    if isinstance(value, bool):
-        pass  # Python counts it among the whole numbers; we do not
-    elif kind is FieldKind.COUNT and isinstance(value, int) and 0 <= value <= COUNT_MAX:
-        return int(value)
-    elif (text := _text(kind, value)) is not None and _reads(kind, text):
-        return text
-    raise _refused("wrong-kind", "A field of this entry is not of its kind.", "The log holds no text and no numbers.")
+    text = _WRITERS[kind](value)
+    if text is None:
+        raise _refused(
+            "wrong-kind", "A field of this entry is not of its kind.", "The log holds no text and no numbers."
+        )
+    return text
 
 
-def _text(kind: FieldKind, value: object) -> str | None:
-    if kind is FieldKind.ID and isinstance(value, UUID):
-        return str(value)
-    if kind is FieldKind.DIGEST and isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value).hex()
-    if kind is FieldKind.INSTANT and isinstance(value, datetime) and value.tzinfo is not None:
-        return stamp(value)
-    if kind is FieldKind.CODE and isinstance(value, str):
-        return str.__str__(value)  # of an enumeration its value, not its name
-    return None
+def _id(value: object) -> str | None:
+    text = str(value) if isinstance(value, UUID) else ""
+    return text if _UUID_FORM.fullmatch(text) else None
 
+
+def _digest(value: object) -> str | None:
+    digest = bytes(value) if isinstance(value, bytes | bytearray | memoryview) else b""
+    return digest.hex() if len(digest) == 32 else None
+
+
+def _code(value: object) -> str | None:
+    text = str.__str__(value) if isinstance(value, str) else ""  # of an enumeration its value, not its name
+    return text if _reads(FieldKind.CODE, text) else None
+
+
+def _count(value: object) -> int | None:
+    if not isinstance(value, int) or isinstance(value, bool):  # Python counts True among the whole numbers; we do not
+        return None
+    return int(value) if 0 <= value <= COUNT_MAX else None
+
+
+def _instant(value: object) -> str | None:
+    return stamp(value) if isinstance(value, datetime) and value.tzinfo is not None else None
+
+
+_WRITERS: Final[dict[FieldKind, Callable[[object], str | int | None]]] = {
+    FieldKind.ID: _id,
+    FieldKind.DIGEST: _digest,
+    FieldKind.CODE: _code,
+    FieldKind.COUNT: _count,
+    FieldKind.INSTANT: _instant,
+}
 
 _FORMS: Final[dict[FieldKind, Callable[[str], object]]] = {
     FieldKind.ID: _UUID_FORM.fullmatch,

@@ -23,8 +23,8 @@ UPDATE bucket SET version = %(version)s
 
 -- key_add --
 -- A new wrapped key.
-INSERT INTO sealed_key (tenant_id, key_id, kind, bucket, version, wrapped, made_at)
-VALUES (%(tenant)s, %(key)s, %(kind)s, %(bucket)s, %(version)s, %(wrapped)s, %(at)s)
+INSERT INTO sealed_key (tenant_id, key_id, kind, bucket, version, wrapped)
+VALUES (%(tenant)s, %(key)s, %(kind)s, %(bucket)s, %(version)s, %(wrapped)s)
 
 -- key_get --
 -- A wrapped key, and which version of its bucket wraps it.
@@ -37,8 +37,7 @@ SELECT key_id, kind, bucket, version, wrapped FROM sealed_key WHERE tenant_id = 
 -- keys_in_bucket --
 -- The survivors of a bucket: what must be wrapped again when it gets a new key.
 SELECT key_id, kind, wrapped FROM sealed_key
- WHERE tenant_id = %(tenant)s AND bucket = %(bucket)s AND wrapped IS NOT NULL
-   FOR UPDATE
+ WHERE tenant_id = %(tenant)s AND bucket = %(bucket)s ORDER BY key_id FOR UPDATE
 
 -- key_rewrap --
 -- A survivor under the new version of its bucket.
@@ -46,25 +45,22 @@ UPDATE sealed_key SET wrapped = %(wrapped)s, version = %(version)s
  WHERE tenant_id = %(tenant)s AND key_id = %(key)s
 
 -- key_destroy --
--- The first step of a key's death: its row is emptied.
-UPDATE sealed_key SET wrapped = NULL, destroyed_at = %(at)s
- WHERE tenant_id = %(tenant)s AND key_id = %(key)s AND wrapped IS NOT NULL
+-- The first step of a key's death: its row is gone.
+DELETE FROM sealed_key WHERE tenant_id = %(tenant)s AND key_id = %(key)s
+
+-- bucket_dies --
+-- Old copies of what was destroyed in this bucket still open, until it has a new key.
+UPDATE bucket SET dying = true WHERE tenant_id = %(tenant)s AND bucket = %(bucket)s
 
 -- dying_buckets --
 -- Buckets in which a key was destroyed whose old copies could still be opened.
-SELECT k.bucket, b.version AS current, max(k.version) AS dying
-  FROM sealed_key k JOIN bucket b USING (tenant_id, bucket)
- WHERE k.tenant_id = %(tenant)s AND k.destroyed_at IS NOT NULL AND k.final_at IS NULL
- GROUP BY k.bucket, b.version
- ORDER BY k.bucket
+SELECT bucket FROM bucket WHERE tenant_id = %(tenant)s AND dying ORDER BY bucket
 
--- keys_final --
--- The second step: the bucket key that could open old copies of these is gone.
-UPDATE sealed_key SET final_at = %(at)s
- WHERE tenant_id = %(tenant)s AND bucket = %(bucket)s AND version < %(current)s
-   AND destroyed_at IS NOT NULL AND final_at IS NULL
+-- bucket_lives --
+-- The second step: the bucket key that could open old copies is gone.
+UPDATE bucket SET dying = false WHERE tenant_id = %(tenant)s AND bucket = %(bucket)s AND version = %(version)s
 
 -- all_keys --
 -- Every living wrapped key of the tenant, for the check that each one opens.
 SELECT key_id, kind, bucket, version, wrapped FROM sealed_key
- WHERE tenant_id = %(tenant)s AND wrapped IS NOT NULL ORDER BY key_id
+ WHERE tenant_id = %(tenant)s ORDER BY key_id

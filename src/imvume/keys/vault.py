@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Collection, Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Literal
 from uuid import UUID
@@ -95,13 +94,13 @@ class Vault:
 
     # Keys that are rows --------------------------------------------------------------------
 
-    def make_key(self, tx: Tx, kind: Kind, *, at: datetime) -> tuple[KeyId, bytes]:
+    def make_key(self, tx: Tx, kind: Kind) -> tuple[KeyId, bytes]:
         """A new key: its id, and the key itself (32 bytes)."""
         key_id, key = KeyId(uuid7()), wrap.fresh()
         bucket = _bucket(key_id)
         version = tx.only("keys.bucket_open", bucket=bucket)["version"]
         wrapped = wrap.wrap(self.shelf(tx.tenant).key(bucket, version), _context(tx.tenant, kind, key_id), key)
-        tx.run("keys.key_add", key=key_id, kind=kind, bucket=bucket, version=version, wrapped=wrapped, at=at)
+        tx.run("keys.key_add", key=key_id, kind=kind, bucket=bucket, version=version, wrapped=wrapped)
         return key_id, key
 
     def open_key(self, tx: Tx, key_id: KeyId) -> bytes:
@@ -113,7 +112,7 @@ class Vault:
         shelf = self.shelf(tx.tenant)
         for left in reversed(range(_TRIES)):
             rows = tx.all("keys.keys_get", keys=list(set(key_ids)))
-            if not living and (len(rows) < len(set(key_ids)) or any(row["wrapped"] is None for row in rows)):
+            if not living and len(rows) < len(set(key_ids)):
                 raise Destroyed
             try:
                 return {
@@ -124,30 +123,30 @@ class Vault:
                     raise
         raise AssertionError("unreachable")
 
-    def destroy_key(self, tx: Tx, key_id: KeyId, *, at: datetime) -> bool:
-        """Empty the key's row. Old copies die in the next `shred`. False if it was dead already."""
-        return tx.run("keys.key_destroy", key=key_id, at=at) == 1
+    def destroy_key(self, tx: Tx, key_id: KeyId) -> bool:
+        """Remove the key's row. Old copies of it die in the next `shred`. False if it was dead already."""
+        if tx.run("keys.key_destroy", key=key_id) == 0:
+            return False
+        tx.run("keys.bucket_dies", bucket=_bucket(key_id))
+        return True
 
-    def shred(self, database: Database, tenant: TenantId, *, at: datetime) -> int:
-        """Make every destroyed key final; answers how many buckets were given a new key.
+    def shred(self, database: Database, tenant: TenantId) -> int:
+        """Kill every old copy of every key that was destroyed before this began; answers how many buckets it took.
 
-        For each bucket with a dying key: a new bucket key beside the old one; the survivors
-        wrapped again and the new version made current in one transaction; the old bucket key
-        overwritten. Interrupted anywhere it can be run again: nothing is lost, nothing lives on.
+        For each bucket in which a key was destroyed: a new bucket key beside the old one; the
+        survivors wrapped again and the new version made current in one transaction; the old bucket
+        key overwritten. Interrupted anywhere it can be run again: nothing is lost, nothing lives on.
         """
         with database.transaction(tenant) as tx:
-            buckets = tx.all("keys.dying_buckets")
-        rotated = 0
-        for row in buckets:
-            bucket, current = row["bucket"], row["current"]
-            if row["dying"] >= current:
-                current = self.rotate_bucket(database, tenant, bucket)
-                rotated += 1
-            self.shelf(tenant).erase(bucket, keep=current)
+            buckets = [row["bucket"] for row in tx.all("keys.dying_buckets")]
+        for bucket in buckets:
+            # Always anew, also where a crash came after the rotation: once too often costs a millisecond.
+            version = self.rotate_bucket(database, tenant, bucket)
+            self.shelf(tenant).erase(bucket, keep=version)
             passed("rotate.old-key-erased")
             with database.transaction(tenant) as tx:
-                tx.run("keys.keys_final", bucket=bucket, current=current, at=at)
-        return rotated
+                tx.run("keys.bucket_lives", bucket=bucket, version=version)
+        return len(buckets)
 
     def rotate_bucket(self, database: Database, tenant: TenantId, bucket: int) -> int:
         """A new key for one bucket; the old one stays on the shelf until `Shelf.erase`. Answers the new version."""
@@ -199,8 +198,13 @@ class Vault:
         self._roots = [new]
 
     def check(self, tx: Tx) -> Iterator[UUID]:
-        """The ids of all living keys of the tenant that do not open. Empty is good."""
+        """The ids of all keys of the tenant that do not open, and the tenant's own for a bucket. Empty is good."""
         shelf = self.shelf(tx.tenant)
+        for row in tx.all("keys.bucket_versions"):
+            try:
+                shelf.key(row["bucket"], row["version"])
+            except Broken:
+                yield tx.tenant
         for row in tx.stream("keys.all_keys"):
             try:
                 self._unwrap(shelf, tx.tenant, row)

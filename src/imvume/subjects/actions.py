@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
@@ -30,9 +29,7 @@ def mark(vault: Vault, tenant: TenantId, identifier: Identifier) -> bytes:
     return vault.mark(tenant, "identifier", identifier.kind, identifier.value)
 
 
-def know(
-    tx: Tx, vault: Vault, identifiers: Sequence[Identifier], *, at: datetime
-) -> dict[Identifier, tuple[SubjectId, bytes]]:
+def know(tx: Tx, vault: Vault, identifiers: Sequence[Identifier]) -> dict[Identifier, tuple[SubjectId, bytes]]:
     """The data subject behind each identifier, made where it is new; with the keyed hash it is found by."""
     known = {}
     # In one order everywhere, so that two calls between the same people cannot lock each other out.
@@ -41,7 +38,7 @@ def know(
         if row is None:
             tx.run("subjects.lock", lookup=lookup)
             row = tx.one("subjects.find", kind=identifier.kind, lookup=lookup)
-        subject = SubjectId(row["subject_id"]) if row else _make(tx, vault, identifier, lookup, at)
+        subject = SubjectId(row["subject_id"]) if row else _make(tx, vault, identifier, lookup)
         known[identifier] = (subject, lookup)
     return known
 
@@ -55,7 +52,7 @@ def keys(tx: Tx, vault: Vault, subjects: Collection[UUID], *, to_wrap: bool = Fa
     if not subjects:
         return {}
     rows = tx.all("subjects.keys_held" if to_wrap else "subjects.keys", subjects=list(subjects))
-    key_of = {row["subject_id"]: row["key_id"] for row in rows}
+    key_of = {row["subject_id"]: row["key_id"] for row in rows if row["key_id"]}
     opened = vault.open_keys(tx, list(key_of.values()), living=True)
     return {subject: opened[key] for subject, key in key_of.items() if key in opened}
 
@@ -71,17 +68,17 @@ def names(tx: Tx, vault: Vault, subjects: Collection[UUID]) -> dict[UUID, list[I
     return named
 
 
-def rekey(tx: Tx, vault: Vault, subject: SubjectId, *, at: datetime) -> tuple[bytes, bytes]:
+def rekey(tx: Tx, vault: Vault, subject: SubjectId) -> tuple[bytes, bytes]:
     """Give a data subject a new key; answers the old and the new, for those who wrap under it."""
     key_id = KeyId(tx.only("subjects.keys_locked", subjects=[subject])["key_id"])
     old = vault.open_key(tx, key_id)
-    new_id, new = vault.make_key(tx, "subject", at=at)
+    new_id, new = vault.make_key(tx, "subject")
     for row in tx.all("subjects.identifiers", subjects=[subject]):
         context = _context(tx.tenant, subject, row["kind"])
         sealed = wrap.seal_text(new, context, wrap.open_text(old, context, row["sealed"]))
         tx.run("subjects.reseal", kind=row["kind"], lookup=row["lookup"], sealed=sealed)
     tx.run("subjects.rekey", subject=subject, key=new_id)
-    vault.destroy_key(tx, key_id, at=at)
+    vault.destroy_key(tx, key_id)
     return old, new
 
 
@@ -93,7 +90,7 @@ def after(tx: Tx, subject: UUID, *, limit: int) -> list[SubjectId]:
 def check(tx: Tx, vault: Vault) -> Iterator[UUID]:
     """The data subjects of whom an identifier does not open, or is not found by what it says. Empty is good."""
     slice_: list[Row] = []
-    for row in tx.stream("subjects.all_identifiers", after=UUID(int=0)):
+    for row in tx.stream("subjects.all_identifiers"):
         slice_.append(row)
         if len(slice_) == _CHECKED_AT_ONCE:
             yield from _strange(tx, vault, slice_)
@@ -105,25 +102,33 @@ _CHECKED_AT_ONCE = 500
 
 
 def _strange(tx: Tx, vault: Vault, rows: Sequence[Row]) -> Iterator[UUID]:
-    opened = keys(tx, vault, [row["subject_id"] for row in rows])
+    try:
+        opened = keys(tx, vault, [row["subject_id"] for row in rows])
+    except Broken:
+        if len(rows) > 1:  # one of them is broken: find out which, one at a time
+            for row in rows:
+                yield from _strange(tx, vault, [row])
+        else:
+            yield rows[0]["subject_id"]
+        return
     for row in rows:
         subject, kind = row["subject_id"], row["kind"]
-        if subject not in opened:
+        if row["known"] and row["key_id"] is None:
             continue  # erased
         try:
             value = wrap.open_text(opened[subject], _context(tx.tenant, subject, kind), row["sealed"])
-        except Broken:
+        except (Broken, KeyError):
             yield subject
             continue
         if vault.mark(tx.tenant, "identifier", kind, value.decode()) != row["lookup"]:
             yield subject
 
 
-def _make(tx: Tx, vault: Vault, identifier: Identifier, lookup: bytes, at: datetime) -> SubjectId:
+def _make(tx: Tx, vault: Vault, identifier: Identifier, lookup: bytes) -> SubjectId:
     subject = SubjectId(uuid7())
-    key_id, key = vault.make_key(tx, "subject", at=at)
+    key_id, key = vault.make_key(tx, "subject")
     sealed = wrap.seal_text(key, _context(tx.tenant, subject, identifier.kind), identifier.value.encode())
-    tx.run("subjects.add", subject=subject, key=key_id, at=at)
+    tx.run("subjects.add", subject=subject, key=key_id)
     tx.run("subjects.add_identifier", kind=identifier.kind, lookup=lookup, subject=subject, sealed=sealed)
     return subject
 

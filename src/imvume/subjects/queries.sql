@@ -8,7 +8,7 @@ SELECT subject_id FROM identifier WHERE tenant_id = %(tenant)s AND kind = %(kind
 
 -- add --
 -- A new data subject, under a random id.
-INSERT INTO data_subject (tenant_id, subject_id, key_id, made_at) VALUES (%(tenant)s, %(subject)s, %(key)s, %(at)s)
+INSERT INTO data_subject (tenant_id, subject_id, key_id) VALUES (%(tenant)s, %(subject)s, %(key)s)
 
 -- add_identifier --
 -- One more identifier of a data subject.
@@ -45,9 +45,9 @@ UPDATE identifier SET sealed = %(sealed)s
 
 -- all_identifiers --
 -- Every identifier, for the check that each one opens and is found by what it says.
-SELECT i.kind, i.lookup, i.subject_id, i.sealed, s.key_id
-  FROM identifier i JOIN data_subject s USING (tenant_id, subject_id)
- WHERE i.tenant_id = %(tenant)s AND i.subject_id > %(after)s
+SELECT i.kind, i.lookup, i.subject_id, i.sealed, s.key_id, s.subject_id IS NOT NULL AS known
+  FROM identifier i LEFT JOIN data_subject s USING (tenant_id, subject_id)
+ WHERE i.tenant_id = %(tenant)s
  ORDER BY i.subject_id, i.kind, i.lookup
 
 -- page --
