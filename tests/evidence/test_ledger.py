@@ -194,15 +194,10 @@ def test_who_and_about_what_are_ids_as_well() -> None:
 
 
 def test_a_code_may_come_from_an_enumeration() -> None:
-    class Ground(StrEnum):
-        ASKED = "za.popia.s24"
+    class Class(StrEnum):
+        FAIS = "fais-service"
 
-    assert b'"ground":"za.popia.s24"' in ledger.body(
-        uuid7(),
-        said(
-            "archive.destroyed", {"destruction": uuid7(), "assets": 2, "ground": Ground.ASKED, "commitment": b"c" * 32}
-        ),
-    )
+    assert b'"class":"fais-service"' in ledger.body(uuid7(), said("archive.kept", {**KEPT, "class": Class.FAIS}))
 
 
 class Sly(str):
