@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from imvume import config as settings
+from imvume.archive import destroying, shredding, sweeping
 from imvume.archive.house import House, place_entries, storage_of
-from imvume.basics.ids import TenantId
+from imvume.basics.ids import CallId, TenantId
 from imvume.errors import NotFound
+from imvume.evidence import stamp
 from imvume.keys.vault import Vault
 from imvume.store import jobs, tenants
 from imvume.store.database import Database
@@ -98,9 +101,33 @@ def _place_entries(house: House, at: datetime) -> None:
     for_each_tenant(house, lambda tenant: place_entries(house, tenant, at=at))
 
 
-JOBS: dict[str, Handler] = {}
+def _remove_objects(house: House, tenant: TenantId, args: dict[str, Any]) -> None:
+    with house.database.transaction(tenant) as tx:
+        destroying.remove_objects(tx, house.storage, CallId(UUID(args["call"])))
+
+
+def _sweep(house: House, at: datetime) -> None:
+    for_each_tenant(house, lambda tenant: sweeping.sweep(house, tenant, at=at))
+
+
+def _shred(house: House, at: datetime) -> None:
+    for_each_tenant(house, lambda tenant: shredding.shred(house, tenant, at=at))
+
+
+def _stamp(house: House, at: datetime) -> None:
+    if not house.config.time_stamp_url:
+        return
+    for_each_tenant(house, lambda tenant: stamp.stamp(house.database, tenant, house.config.time_stamp_url, at=at))
+
+
+JOBS: dict[str, Handler] = {
+    "archive.remove_objects": _remove_objects,
+}
 
 DUTIES: list[Duty] = [
     Duty("evidence.place", 1, _place_entries),
+    Duty("evidence.stamp", 3_600, _stamp),
+    Duty("archive.sweep", 3_600, _sweep),
+    Duty("archive.shred", 86_400, _shred),
     Duty("queue.mend", 60, _mend_queue),
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from imvume.archive import envelope
 from imvume.archive.envelope import CHUNK, Reader, Sealer, sealed_size
+from imvume.archive.storage import Disk
 from imvume.errors import Broken
 
 KEY = bytes(range(32))
@@ -116,3 +119,14 @@ def test_the_vectors_in_the_repository_open() -> None:
         sealed = bytes.fromhex(vector["sealed"])
         reader = _open(sealed, vector["context"].encode(), bytes.fromhex(vector["key"]))
         assert reader.read() == bytes.fromhex(vector["plain"])
+
+
+def test_the_reader_that_lies_beside_the_objects_opens_one_alone(tmp_path: Path) -> None:
+    plain = os.urandom(40_000)
+    (tmp_path / "object.cob").write_bytes(_sealed(plain, b"t|a|1|1"))
+    (tmp_path / "key").write_text(KEY.hex() + "\n")
+    Disk(tmp_path / "objects")
+    command = [sys.executable, "-I", str(tmp_path / "objects" / "decrypt.py"), "object.cob", "key"]
+    ran = subprocess.run([*command, "t|a|1|1"], cwd=tmp_path, capture_output=True, check=True)
+    assert ran.stdout == plain
+    assert subprocess.run([*command, "t|b|1|1"], cwd=tmp_path, capture_output=True, check=False).returncode == 1
