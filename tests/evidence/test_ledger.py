@@ -255,6 +255,32 @@ def test_a_body_from_anywhere_has_a_fault_or_is_an_entry(body: dict[str, Any]) -
     assert kinds.faults(changed) != "" or changed == whole
 
 
+@given(type=st.sampled_from(sorted(KINDS)), data=st.data())
+def test_a_body_that_fits_the_form_of_its_type_has_no_fault(type: str, data: st.DataObject) -> None:
+    fields = {name: data.draw(VALUES[kind]) for name, kind in KINDS[type].items()}
+    body = bytearray(ledger.body(uuid7(), replace(said(type, fields), by=data.draw(st.none() | st.just(uuid7())))))
+    assert kinds.form(type).fullmatch(body) or any(
+        value >= 10**15 for value in fields.values() if isinstance(value, int)
+    )
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(0, len(body) - 1))
+        change = data.draw(st.binary(max_size=2) | st.sampled_from([b'"', b",", b"0", b"a", b"447700900123"]))
+        body[place : place + data.draw(st.integers(0, 2))] = change
+    if kinds.form(type).fullmatch(body):
+        told = json.loads(body)
+        assert kinds.faults(told) == ""
+        assert json.dumps(told, sort_keys=True, separators=(",", ":")).encode() == body
+
+
+VALUES: dict[FieldKind, st.SearchStrategy[object]] = {
+    FieldKind.ID: st.builds(uuid7),
+    FieldKind.DIGEST: st.binary(min_size=32, max_size=32),
+    FieldKind.CODE: st.from_regex(r"[a-z][a-z.-]{0,20}[0-9]{0,4}", fullmatch=True),
+    FieldKind.COUNT: st.integers(0, 2**53 - 1),
+    FieldKind.INSTANT: st.datetimes(timezones=st.just(UTC), min_value=AT.replace(tzinfo=None)),
+}
+
+
 # Commitments ---------------------------------------------------------------------------------
 
 

@@ -134,6 +134,23 @@ def faults(body: Mapping[str, object]) -> str:
     return ""
 
 
+def form(type: str) -> re.Pattern[bytes]:
+    """What the body of an entry of this type looks like, byte for byte; groups `entry` and `about`.
+
+    A body that fits has no fault and is written as entries are; one that does not may still be
+    good (a count of sixteen digits). It is for whoever reads millions: one look instead of ten.
+    """
+    kinds = {"entry": FieldKind.ID, "about": FieldKind.ID, "at": FieldKind.INSTANT, **KINDS[type]}
+    parts = {
+        name: f'"{_BODY_FORMS[kind]}"' if kind is not _COUNT else _BODY_FORMS[kind] for name, kind in kinds.items()
+    }
+    for name in ("entry", "about"):
+        parts[name] = f'"(?P<{name}>{_BODY_FORMS[FieldKind.ID]})"'
+    parts |= {"v": "1", "type": f'"{re.escape(type)}"', "by": f'(?:null|"{_BODY_FORMS[FieldKind.ID]}")'}
+    inside = ",".join(f'"{name}":{parts[name]}' for name in sorted(parts))
+    return re.compile(rf"\{{{inside}\}}".encode())
+
+
 def _write(kind: FieldKind, value: object) -> str | int:
     text = _WRITERS[kind](value)
     if text is None:
@@ -174,6 +191,14 @@ _WRITERS: Final[dict[FieldKind, Callable[[object], str | int | None]]] = {
     FieldKind.CODE: _code,
     FieldKind.COUNT: _count,
     FieldKind.INSTANT: _instant,
+}
+
+_BODY_FORMS: Final[dict[FieldKind, str]] = {
+    FieldKind.ID: _UUID_FORM.pattern,
+    FieldKind.DIGEST: _DIGEST_FORM.pattern,
+    FieldKind.CODE: rf"(?=(?:[a-z.-]*[0-9]){{0,{CODE_DIGITS_MAX}}}[a-z.-]*\"){_CODE_FORM.pattern}",
+    FieldKind.COUNT: r"(?:0|[1-9][0-9]{0,14})",
+    FieldKind.INSTANT: _INSTANT_FORM.pattern,
 }
 
 _FORMS: Final[dict[FieldKind, Callable[[str], object]]] = {

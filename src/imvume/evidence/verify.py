@@ -30,6 +30,7 @@ from imvume.store.database import Database, Row, Tx
 
 SLICE: Final = 32 * GROUP  # entries read in one transaction
 
+_FORMS: Final = {type: kinds.form(type) for type in kinds.KINDS}
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -218,6 +219,10 @@ class Verification:
 
     def _columns(self, row: Row, about: str) -> None:
         """Compare the columns of an entry with its body, and its body with what may be said at all."""
+        form = _FORMS.get(row["type"])
+        seen = form.fullmatch(row["body"]) if form else None
+        if seen and seen["entry"] == row["entry_id"].encode() and seen["about"] == row["about"].encode():
+            return  # as nearly all are; the rest is looked at closely, to say what is wrong
         try:
             told = _decode(row["body"])
             exact = _encode(told) == row["body"]
