@@ -24,7 +24,12 @@ class Watch:
     folder: str = field(metadata={"says": "The folder itself."})
     kind: str = _setting("folder", "What fills it: asterisk, freepbx, vicidial or folder.")
     records: str = _setting("", "Where the call records are: a CSV file, or a database address without its password.")
+    cel: str = _setting("", "Where its channel events (CEL) are, if they lie in a file or database of their own.")
+    password_file: str = _setting("", "A file with the database's password. Empty: ~/.my.cnf or PGPASSFILE.")
     name: str = _setting("pbx", "A short name for this PBX, in every call that comes from it.")
+    zone: str = _setting("", "The PBX's own time zone. Empty: the tenant's.")
+    outside: str = _setting("9", "The digits by which its people reach an outside line.")
+    move: bool = _setting(False, "Whether a recording is removed once what was sealed of it has been read back.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,12 @@ import logging
 import os
 import sys
 
+from imvume import app
 from imvume import worker as work
 from imvume.basics import log as logs
 from imvume.cli.frame import Door, command
 from imvume.store import migrate
+from imvume.telephony.importers import watch
 
 
 @command("worker")
@@ -18,6 +20,7 @@ def worker(door: Door) -> None:
     logs.configure()
     with door.house() as house:
         migrate.require(house.database.dsn)
+        app.DUTIES.extend(watch.duties(house))  # here, because a worker and telephony do not know each other
         finished = work.run(house)
     if not finished:
         # A thread is still at something. It survives being cut off; waiting for it might take hours.

@@ -76,6 +76,7 @@ class Import:
         )
         self._tally = Tally(teller)
         self._in_hand: dict[Future[Taken], Group] = {}
+        self._given_up: set[Entry] = set()
 
     def run(self, *, counted: bool = False) -> Outcome:
         """Import all there is, and wait for what still grows as long as the plan says.
@@ -86,6 +87,7 @@ class Import:
         self._tally = Tally(self._teller)
         if counted:
             self._count()
+        self._given_up.clear()
         self._pass(self._folder.walk(self._tally.refuse))
         until = self._ticks() + self._plan.wait_seconds
         while self._tally.waiting and not self._plan.dry and self._ticks() < until and not self._tally.outcome.error:
@@ -97,11 +99,19 @@ class Import:
         return self._tally.end(stopped=self._stop.is_set())
 
     def once(self, skip: Callable[[Parts, int], bool]) -> Outcome:
-        """One pass, staying for nothing. skip: as for `Folder.walk`, to pass over folders in which nothing changed."""
+        """One pass, staying for nothing. What was refused in an earlier pass and is unchanged is not tried again.
+
+        skip: as for `Folder.walk`, to pass over folders in which nothing changed.
+        """
         self._tally = Tally(self._teller)
         self._pass(self._folder.walk(self._tally.refuse, skip=skip))
+        self._given_up |= self._tally.refused
         self._settling.forget()
         return self._tally.end(stopped=self._stop.is_set())
+
+    def forget(self) -> None:
+        """Forget what was refused: the next pass tries everything again."""
+        self._given_up.clear()
 
     def unsettled(self) -> set[Parts]:
         """The folders in which something is left for the next pass."""
@@ -132,7 +142,8 @@ class Import:
 
     def _slice(self, pool: ThreadPoolExecutor, parts: Parts, some: Sequence[str]) -> None:
         at = self._now()
-        marks = {entry: self._mark(entry) for entry in self._folder.look(parts, some, self._tally.refuse)}
+        found = self._folder.look(parts, some, self._tally.refuse)
+        marks = {entry: self._mark(entry) for entry in found if entry not in self._given_up}
         seen = self._taking.patiently(lambda: self._taker.seen(list(marks.values())))
         for entry, mark in marks.items():
             if mark in seen:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Literal
-from zoneinfo import ZoneInfo
+from typing import Literal, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from imvume.errors import BadInput
 from imvume.telephony.importers import address
@@ -19,6 +20,44 @@ from imvume.telephony.importers.server_table import ServerTable
 from imvume.telephony.importers.vicidial import VicidialRecords
 
 Kind = Literal["asterisk", "freepbx", "vicidial", "folder"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+_NAME = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,31}\Z", re.ASCII)
+
+
+def the_kind(text: str) -> Kind:
+    """The kind of PBX that `text` names. Raises BadInput."""
+    for kind in KINDS:
+        if kind == text:
+            return kind
+    raise BadInput(
+        "import.kind.unknown",
+        "There is no such kind of PBX.",
+        remedy=f"Say one of {', '.join(KINDS)}.",
+    )
+
+
+def the_name(text: str) -> str:
+    """`text`, if it can be the short name of a PBX. Raises BadInput."""
+    if _NAME.match(text):
+        return text
+    raise BadInput(
+        "import.name.unfit",
+        "That is no short name for a PBX.",
+        why="It goes into every call from there, so it is letters, digits and dashes, 32 at most.",
+        remedy="Say something like pbx or durban-2.",
+    )
+
+
+def the_zone(text: str) -> ZoneInfo:
+    """The time zone that `text` names. Raises BadInput."""
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise BadInput(
+            "import.zone.unknown",
+            "There is no such time zone.",
+            remedy="Say one of the IANA names, such as Africa/Johannesburg, or UTC.",
+        ) from None
 
 
 def connect(given: address.Address) -> Server:

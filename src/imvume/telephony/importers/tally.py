@@ -17,12 +17,13 @@ class Tally:
     """The count of one import. Used by one thread.
 
     of_files, of_bytes: how much there is, where it was counted before.
-    waiting: by folder and name, what is left for the next look, and why.
+    refused: the files that cannot be taken. waiting: by folder and name, what is left for the next look, and why.
     """
 
     def __init__(self, teller: Teller) -> None:
         self.outcome = Outcome()
         self.waiting: dict[Parts, dict[str, Why]] = defaultdict(dict)
+        self.refused: set[Entry] = set()
         self.of_files = self.of_bytes = 0
         self._files = self._bytes = 0
         self._teller = teller
@@ -31,6 +32,7 @@ class Tally:
         """A file, or a line of the records where `path` is empty, cannot be taken."""
         self.outcome.refused += 1
         if entry is not None:
+            self.refused.add(entry)
             self._done([entry])
         said = remark(path, error)
         _keep(self.outcome.refusals, said)
