@@ -64,9 +64,9 @@ def group(ctx: click.Context, home: str | None) -> None:
 def main() -> None:
     """Run the command line; every way to fail ends in three sentences and an exit status of its own."""
     try:
-        group(standalone_mode=False)
-    except click.exceptions.Exit as ended:
-        sys.exit(ended.exit_code)
+        # Outside its standalone mode click answers the status of `Exit` instead of raising it.
+        ended = group(standalone_mode=False)
+        sys.exit(ended if isinstance(ended, int) else 0)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
