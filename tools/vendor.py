@@ -82,7 +82,9 @@ def check() -> list[str]:
 def _pack(package: dict[str, Any], folder: Path) -> Path:
     subprocess.run(
         ["npm", "pack", "--silent", "--ignore-scripts", f"{package['name']}@{package['version']}"],
-        cwd=folder, check=True, stdout=subprocess.DEVNULL,
+        cwd=folder,
+        check=True,
+        stdout=subprocess.DEVNULL,
     )
     return next(folder.glob("*.tgz"))
 
@@ -90,6 +92,7 @@ def _pack(package: dict[str, Any], folder: Path) -> Path:
 def _take(package: dict[str, Any], tarball: Path) -> dict[str, Any]:
     into = ROOT / package["into"]
     with tarfile.open(tarball) as tar:
+
         def read(name: str) -> bytes:
             file = tar.extractfile(f"package/{name}")
             if file is None:

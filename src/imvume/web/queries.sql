@@ -6,12 +6,11 @@ SELECT DISTINCT m.matter_id, m.ref, m.reason, m.placed_at, m.released_at
  ORDER BY m.placed_at
 
 -- keys_standing --
--- How many keys live, and how many were destroyed of which an old copy may still open something.
-SELECT count(*) FILTER (WHERE destroyed_at IS NULL) AS living,
-       count(*) FILTER (WHERE destroyed_at IS NOT NULL AND final_at IS NULL) AS dying,
-       min(destroyed_at) FILTER (WHERE final_at IS NULL) AS dying_since,
-       count(*) FILTER (WHERE final_at IS NOT NULL) AS final
-  FROM sealed_key WHERE tenant_id = %(tenant)s
+-- How many keys live; and what was destroyed of which an old copy can still be opened, since when.
+SELECT (SELECT count(*) FROM sealed_key WHERE tenant_id = %(tenant)s) AS living,
+       (SELECT count(*) FROM asset WHERE tenant_id = %(tenant)s AND destroyed_at IS NOT NULL) AS destroyed,
+       count(*) AS dying, min(destroyed_at) AS dying_since
+  FROM asset WHERE tenant_id = %(tenant)s AND destroyed_at IS NOT NULL AND final_at IS NULL
 
 -- call_refs --
 -- What people call these calls.
