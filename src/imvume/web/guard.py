@@ -25,6 +25,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), display-capture=()",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Server": "imvume",  # else the server below us says its own name
 }
 STRICT_TRANSPORT = "max-age=31536000"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
