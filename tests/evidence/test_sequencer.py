@@ -367,6 +367,15 @@ def test_a_head_that_cannot_be_read_stops_the_log(log: Log) -> None:
     assert refusal(log) == "evidence.log.signature"
 
 
+def test_a_head_that_cannot_be_opened_is_told(log: Log) -> None:
+    log.grow(1)
+    heads.path(log.heads_in, log.tenant).unlink()
+    heads.path(log.heads_in, log.tenant).mkdir()  # root may read anything, but not this
+    with pytest.raises(Unavailable) as refused:
+        log.place()
+    assert refused.value.code == "evidence.head.unreadable"
+
+
 def test_a_head_that_cannot_be_written_is_told_and_costs_no_entry(log: Log) -> None:
     log.grow(1)
     said = log.say()

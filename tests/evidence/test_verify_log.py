@@ -134,6 +134,18 @@ def test_what_comes_while_it_is_read_is_left_to_the_next(log: Log) -> None:
     assert "2 entries that wait for their place" in said.text
 
 
+def test_a_checkpoint_that_came_while_it_was_read_and_is_forged_is_named(log: Log) -> None:
+    log.grow(300)
+    verification = reading(log)
+    verification.step()
+    log.grow(10)
+    log.tamper(("UPDATE checkpoint SET note = note || ' ' WHERE tenant_id = %s AND size = 310", (log.tenant,)))
+    found = [finding for _ in range(2) for finding in verification.step()]
+    assert verification.done
+    assert ("checkpoint-signature", "checkpoint 310") in names(found)
+    assert "1 checkpoints are signed" in verification.statement().text
+
+
 # One flipped bit -----------------------------------------------------------------------------
 
 FLIP = {

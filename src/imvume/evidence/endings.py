@@ -40,7 +40,7 @@ def newest(tx: Tx, vkeys: Collection[Vkey]) -> Checkpoint | None:
 def checkpoint(row: Row, root: bytes | None, progress: Progress, findings: Findings, vkeys: Collection[Vkey]) -> None:
     """Check one stored checkpoint. root: of the entries it covers, None if that cannot be counted."""
     size, about = row["size"], f"checkpoint {row['size']}"
-    progress.checkpoints += 1
+    before = findings.count
     if row["since"] != progress.since:
         text = f"It comes after the one of {row['since']} entries, and the one before it has {progress.since}."
         findings.add("checkpoint-missing", about, f"{text} One is missing, or its column since was changed.")
@@ -56,13 +56,12 @@ def checkpoint(row: Row, root: bytes | None, progress: Progress, findings: Findi
         findings.add("checkpoint-column", about, "Its column made_at is not the second that was signed.")
     if signed.checkpoint.size != size:
         findings.add("checkpoint-column", about, "Its column size is not the size that was signed.")
-    elif root is None:
-        progress.uncounted += 1
-    elif signed.checkpoint.root != root:
+    elif root is not None and signed.checkpoint.root != root:
         text = f"The {size} entries before it do not give the root that was signed."
         findings.add("checkpoint-root", about, f"{text} The change lies among those from {progress.good} on.")
-    else:
+    elif root is not None:
         progress.good = size
+        progress.fitting += findings.count == before
 
 
 def stamps(
@@ -113,8 +112,6 @@ def look(
     tx.run("evidence.verify_hold")  # nothing is placed while we look; whoever says something is not held up
     for row in tx.stream("evidence.verify_checkpoints_later", after=progress.target):
         checkpoint(row, None, progress, findings, vkeys)
-        progress.uncounted -= 1  # not for want of an entry, but because it is the next reading's
-        progress.checkpoints -= 1
     now = newest(tx, vkeys)
     size = now.size if now else 0
     progress.later = max(0, size - progress.target)
@@ -159,7 +156,8 @@ def _heads(tx: Tx, folder: Path, size: int, progress: Progress, findings: Findin
         return
     about = f"head {head.size}"
     if head.size > size:
-        text = f"The log has {size} entries and once had {head.size}: its end was removed, or it was restored."
+        text = f"{head.size} entries were signed, and {size} are there under a good checkpoint."
+        text += " The end of the log was removed, or an old copy was restored."
         findings.add("log-rolled-back", about, text, count=head.size - size)
         return
     row = tx.one("evidence.checkpoint_at", size=head.size)

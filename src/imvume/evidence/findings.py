@@ -35,8 +35,7 @@ class Progress(msgspec.Struct):
     since: int = 0  # size of the last checkpoint that was met
     good: int = 0  # of the last one whose root was found again
     lost: bool = False  # whether an entry and its tile are both gone, so that no later root can be counted
-    checkpoints: int = 0
-    uncounted: int = 0  # checkpoints whose root could not be counted
+    fitting: int = 0  # checkpoints that are signed, in order, and fit their entries
     stamps: int = 0
     later: int = 0  # entries that came while it was read
     waiting: int = 0
@@ -76,6 +75,11 @@ class Findings:
         self._found[code] = before + count
         if before < TOLD_MAX:
             self._new.append(Finding(f"evidence.verify.{code}", about, text))
+
+    @property
+    def count(self) -> int:
+        """How many things were found, told or only counted."""
+        return sum(self._found.values())
 
     def taken(self) -> list[Finding]:
         """What was found since this was last asked."""

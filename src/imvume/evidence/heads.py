@@ -73,6 +73,13 @@ def _text(found: Path) -> str | None:
             return file.read(NOTE_BYTES_MAX + 1).decode("utf-8", "replace")
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise Unavailable(
+            "evidence.head.unreadable",
+            "The head of the log that is kept outside the database cannot be read.",
+            why="The keys folder cannot be read by this user, or its disk is failing.",
+            remedy="Mend its rights or its disk; without it nobody can tell whether the log was cut short.",
+        ) from error
 
 
 @contextmanager

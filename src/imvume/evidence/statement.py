@@ -47,8 +47,8 @@ def _proved(p: Progress, found: int, *, trusted: bool) -> list[str]:
         )
     elif p.good:
         said.append(f"The first {p.good} entries, as far as no finding names them, give a root that was signed.")
-    if good := p.checkpoints - p.uncounted - sum(n for code, n in p.found.items() if code.startswith("checkpoint-")):
-        said.append(f"{max(good, 0)} checkpoints are signed by the log's key and fit the entries they cover.")
+    if p.fitting:
+        said.append(f"{p.fitting} checkpoints are signed by the log's key and fit the entries they cover.")
     if p.head and not found:
         said.append(f"The log holds the {p.head} entries of the head that is kept outside the database.")
     if p.stamps and not found:
