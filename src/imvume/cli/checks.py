@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from imvume.archive.house import House, storage_of
+from imvume.archive.house import storage_of
 from imvume.basics import clock
 from imvume.config import Config
 from imvume.errors import ImvumeError, NotFound
 from imvume.store import jobs, migrate
 from imvume.store.account import account
+from imvume.store.database import Database
 from imvume.store.programs import programs
 from imvume.web import serving
 
@@ -49,17 +50,17 @@ def of_machine(config: Config) -> Iterator[Check]:
     yield _objects(config)
 
 
-def of_database(house: House) -> Iterator[Check]:
+def of_database(database: Database) -> Iterator[Check]:
     """What the database says. Raises what reaching it raises."""
     yield Check("database", True, "it answers", "it answers")
-    pending = len(migrate.standing(house.database.dsn).pending)
+    pending = len(migrate.standing(database.dsn).pending)
     yield Check(
         "tables", not pending, "up to date", f"{pending} migrations missing" if pending else "up to date",
         "Run `imvume migrate`, or `imvume start`, which does it by itself." if pending else "",
     )  # fmt: skip
     if pending:
         return
-    with house.database.transaction(None) as tx:
+    with database.transaction(None) as tx:
         apart = abs(tx.only("store.clock")["at"] - clock.now())
         parked = len(jobs.parked(tx))
     yield Check(
