@@ -69,18 +69,25 @@ SELECT c.* FROM call c
  ORDER BY c.call_id DESC LIMIT %(limit)s
 
 -- find_by_lookup --
--- The same of the calls on which one of these identifiers was. The participants' index alone finds them.
-SELECT c.* FROM call c
-  JOIN (SELECT DISTINCT p.call_id FROM participant p
-         WHERE p.tenant_id = %(tenant)s AND p.lookup = ANY(%(lookups)s)
-           AND p.call_id < %(before)s AND p.call_id >= %(since)s
-         ORDER BY p.call_id DESC) found USING (call_id)
- WHERE c.tenant_id = %(tenant)s AND c.call_id < %(before)s AND c.call_id >= %(since)s
-   AND (%(direction)s::text IS NULL OR c.direction = %(direction)s)
-   AND (%(queue)s::text IS NULL OR c.queue = %(queue)s)
-   AND (%(campaign)s::text IS NULL OR c.campaign = %(campaign)s)
-   AND (%(disposition)s::text IS NULL OR c.disposition = %(disposition)s)
- ORDER BY c.call_id DESC LIMIT %(limit)s
+-- The same of the calls on which one of these identifiers was: each one's newest first, from its index, until a page is full.
+-- Every step depends on the one before (LATERAL, OFFSET 0), so that there is one plan only. Left to choose, PostgreSQL
+-- joined whole months as soon as they were small or many: 95 ms for 240 000 calls, 260 ms over 84 months (bench/search).
+SELECT DISTINCT ON (call_id) one.*
+  FROM unnest(%(lookups)s::bytea[]) AS asked(lookup)
+ CROSS JOIN LATERAL (
+       SELECT c.*
+         FROM (SELECT DISTINCT p.call_id FROM participant p
+                WHERE p.tenant_id = %(tenant)s AND p.lookup = asked.lookup
+                  AND p.call_id < %(before)s AND p.call_id >= %(since)s
+                ORDER BY p.call_id DESC) AS was_on
+        CROSS JOIN LATERAL (SELECT * FROM call c
+                WHERE c.tenant_id = %(tenant)s AND c.call_id = was_on.call_id
+                  AND (%(direction)s::text IS NULL OR c.direction = %(direction)s)
+                  AND (%(queue)s::text IS NULL OR c.queue = %(queue)s)
+                  AND (%(campaign)s::text IS NULL OR c.campaign = %(campaign)s)
+                  AND (%(disposition)s::text IS NULL OR c.disposition = %(disposition)s) OFFSET 0) AS c
+        ORDER BY was_on.call_id DESC LIMIT %(limit)s) AS one
+ ORDER BY call_id DESC LIMIT %(limit)s
 
 -- count --
 -- How many calls a question has, counted no further than to a bound.
