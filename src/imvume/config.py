@@ -87,9 +87,12 @@ class Config:
 
 
 def house(given: str | None) -> Path:
-    """The house to use: --home, else IMVUME_HOME, else the XDG data folder."""
+    """The house to use: --home, else IMVUME_HOME, else the XDG data folder, or for root /var/lib/imvume."""
     if given or os.environ.get("IMVUME_HOME"):
         return Path(given or os.environ["IMVUME_HOME"]).expanduser().absolute()
+    # Root's own folder is closed to all, also to the user that PostgreSQL runs as under root.
+    if os.geteuid() == 0 and not os.environ.get("XDG_DATA_HOME"):
+        return Path("/var/lib/imvume")
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "imvume"
 
 

@@ -65,11 +65,11 @@ def run(
         _make(door.home)
         stack.enter_context(_alone(door.home))
         ending = stack.enter_context(_Ending())
+        _say(door, click.style(f"Imvume {__version__}", bold=True) + "\n")
         prepare(door.home)
         config = settings.load(door.home)
         config = replace(config, listen=listen) if listen else config
         _free(config)
-        _say(door, click.style(f"Imvume {__version__}", bold=True) + "\n")
         with _step(door, "Database") as said:
             postgres = None if config.dsn else stack.enter_context(Postgres(door.home))
             said.append("your own" if config.dsn else "PostgreSQL, in this house")
