@@ -16,7 +16,7 @@ import random
 import resource
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -38,7 +38,13 @@ from imvume.store.embedded import Postgres
 from imvume.store.migrate import migrate
 
 WRITERS = 4  # connections
-PER_TRANSACTION = 200
+OURS = (("200 a transaction", 200, False), ("200 a transaction, one by one", 200, True), ("one a transaction", 1, True))
+THEIRS = (
+    ("peer: trigger hash chain, 200 a transaction", "chained", 200),
+    ("peer: trigger hash chain, one a transaction", "chained", 1),
+    ("floor: plain insert that proves nothing, 200 a transaction", "plain", 200),
+    ("floor: plain insert that proves nothing, one a transaction", "plain", 1),
+)
 AT = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 PEER = """\
@@ -65,8 +71,8 @@ def entry(n: int) -> ledger.Entry:
 # What runs in processes of its own -----------------------------------------------------------
 
 
-def write(dsn: str, tenant: UUID, go: Event, seconds: float, singly: bool, counts: Any) -> None:
-    """Write entries in transactions of 200, each committed durably, for a while."""
+def write(dsn: str, tenant: UUID, go: Event, seconds: float, per: int, singly: bool, counts: Any) -> None:
+    """Write entries, `per` a transaction, each transaction committed durably, for a while."""
     with Database(dsn, connections_max=1) as database:
         with database.transaction(TenantId(tenant)):
             pass
@@ -75,27 +81,27 @@ def write(dsn: str, tenant: UUID, go: Event, seconds: float, singly: bool, count
         while time.perf_counter() < until:
             with database.transaction(TenantId(tenant)) as tx:
                 if singly:
-                    for n in range(PER_TRANSACTION):
+                    for n in range(per):
                         one = entry(n)
                         ledger.record(tx, "archive.sealed", one.about, by=None, at=AT, **one.fields)
                 else:
-                    ledger.record_all(tx, [entry(n) for n in range(PER_TRANSACTION)])
-            written += PER_TRANSACTION
+                    ledger.record_all(tx, [entry(n) for n in range(per)])
+            written += per
         counts.put(written)
 
 
-def write_peer(dsn: str, table: str, go: Event, seconds: float, counts: Any) -> None:
+def write_peer(dsn: str, table: str, go: Event, seconds: float, per: int, counts: Any) -> None:
     """The same rows into a table of the peer's."""
     statement = f"INSERT INTO {table} (type, about, body) SELECT * FROM unnest(%s::text[], %s::uuid[], %s::bytea[])"  # noqa: S608
     with psycopg.connect(dsn) as connection:
         go.wait()
         written, until = 0, time.perf_counter() + seconds
         while time.perf_counter() < until:
-            said = [entry(n) for n in range(PER_TRANSACTION)]
+            said = [entry(n) for n in range(per)]
             bodies = [ledger.body(uuid7(), one) for one in said]
             connection.execute(statement, [[one.type for one in said], [one.about for one in said], bodies])
             connection.commit()
-            written += PER_TRANSACTION
+            written += per
         counts.put(written)
 
 
@@ -116,11 +122,15 @@ def place(dsn: str, tenant: UUID, keys: Path, go: Event, stop: Event) -> None:
 # What is measured ----------------------------------------------------------------------------
 
 
-def written_and_placed(dsn: str, tenant: TenantId, keys: Path, seconds: float, *, singly: bool) -> tuple[float, float]:
+def written_and_placed(
+    dsn: str, tenant: TenantId, keys: Path, seconds: float, *, per: int, singly: bool = False
+) -> tuple[float, float]:
     """Entries a second: committed by the writers, and standing in the log under a signed checkpoint."""
     spawn = multiprocessing.get_context("spawn")
     go, stop, counts = spawn.Event(), spawn.Event(), spawn.Queue()
-    writers = [spawn.Process(target=write, args=(dsn, tenant, go, seconds, singly, counts)) for _ in range(WRITERS)]
+    writers = [
+        spawn.Process(target=write, args=(dsn, tenant, go, seconds, per, singly, counts)) for _ in range(WRITERS)
+    ]
     placer = spawn.Process(target=place, args=(dsn, tenant, keys, go, stop))
     for process in [*writers, placer]:
         process.start()
@@ -139,11 +149,11 @@ def written_and_placed(dsn: str, tenant: TenantId, keys: Path, seconds: float, *
     return total / committed, total / placed
 
 
-def peer(dsn: str, table: str, seconds: float) -> float:
+def peer(dsn: str, table: str, seconds: float, *, per: int) -> float:
     """Rows a second into a table of the peer's, by as many connections."""
     spawn = multiprocessing.get_context("spawn")
     go, counts = spawn.Event(), spawn.Queue()
-    writers = [spawn.Process(target=write_peer, args=(dsn, table, go, seconds, counts)) for _ in range(WRITERS)]
+    writers = [spawn.Process(target=write_peer, args=(dsn, table, go, seconds, per, counts)) for _ in range(WRITERS)]
     for process in writers:
         process.start()
     time.sleep(3)
@@ -235,21 +245,19 @@ def main() -> None:
             )  # fmt: skip
         with database.transaction(tenant) as tx:
             vault.begin(tx)
-        many, single, chained, plain = [], [], [], []
+        ours: dict[str, list[tuple[float, float]]] = {}
+        theirs: dict[str, list[float]] = {}
         for _ in range(asked.runs):  # in turns, so that another load on the machine meets all alike
-            many.append(written_and_placed(server.dsn, tenant, keys, asked.seconds, singly=False))
-            single.append(written_and_placed(server.dsn, tenant, keys, asked.seconds, singly=True))
-            chained.append(peer(server.dsn, "chained", asked.seconds))
-            plain.append(peer(server.dsn, "plain", asked.seconds))
-        for what, pairs in (("200 in one call", many), ("one by one, 200 a transaction", single)):
-            rows.append(
-                (f"entries said, {what}: committed", _rate([a for a, _ in pairs]), _range([a for a, _ in pairs]))
-            )
-            rows.append(
-                ("  the same, until placed and signed", _rate([b for _, b in pairs]), _range([b for _, b in pairs]))
-            )
-        rows.append(("peer: trigger hash chain, 200 a transaction", _rate(chained), _range(chained)))
-        rows.append(("floor: plain insert of the same rows, proves nothing", _rate(plain), _range(plain)))
+            for what, per, singly in OURS:
+                ours.setdefault(what, []).append(
+                    written_and_placed(server.dsn, tenant, keys, asked.seconds, per=per, singly=singly)
+                )
+            for what, table, per in THEIRS:
+                theirs.setdefault(what, []).append(peer(server.dsn, table, asked.seconds, per=per))
+        for what, pairs in ours.items():
+            for when, values in zip((", committed", ", placed and signed"), zip(*pairs, strict=True), strict=True):
+                rows.append((f"ours: {what}{when}", _rate(values), _range(values)))
+        rows += [(what, _rate(values), _range(values)) for what, values in theirs.items()]
         backlog = fill(database, vault, tenant, keys, asked.leaves)
         if backlog:
             rows.append(("a backlog is placed at", f"{backlog:,.0f}/s", ""))
@@ -278,11 +286,11 @@ def reading(database: Database, vault: Vault, tenant: TenantId, keys: Path, fold
     ]
 
 
-def _rate(values: list[float]) -> str:
+def _rate(values: Sequence[float]) -> str:
     return f"{statistics.median(values):,.0f}/s"
 
 
-def _range(values: list[float]) -> str:
+def _range(values: Sequence[float]) -> str:
     return f"{min(values):,.0f} to {max(values):,.0f}"
 
 

@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ from imvume.store.database import Database, Tx
 
 TEXT: Final = "text/plain; charset=utf-8"
 BYTES: Final = "application/octet-stream"
+FILES: Final = 32  # read in one transaction
 
 _TILE = re.compile(
     r"tile/(?P<level>entries|[0-9]|[1-5][0-9]|6[0-3])/(?P<n>(?:x[0-9]{3}/){0,6}[0-9]{3})"
@@ -79,18 +81,16 @@ def publish(database: Database, tenant: TenantId, folder: Path) -> int:
     if newest is None or had == newest["size"]:
         return 0
     written = 0
+    due = _due(had, newest["size"])
     try:
-        for level, n, width in _due(had, newest["size"]):
-            name = "entries" if level < 0 else str(level)
-            place = folder / "tile" / name / number(n)
+        while files := list(islice(due, FILES)):
             with database.transaction(tenant) as tx:
-                body = _bundle(tx, n, width) if level < 0 else _hashes(tx, level, n, width)
-            if width < tiles.WIDTH:
-                _write(place.with_name(place.name + ".p") / str(width), body)
-            else:
-                _write(place, body)
-                _clear(place.with_name(place.name + ".p"))  # the full tile serves for every narrower one
-            written += 1
+                bodies = [
+                    _bundle(tx, n, width) if level < 0 else _hashes(tx, level, n, width) for level, n, width in files
+                ]
+            for (level, n, width), body in zip(files, bodies, strict=True):
+                _put(folder / "tile" / ("entries" if level < 0 else str(level)) / number(n), width, body)
+            written += len(files)
         _write(folder / "checkpoint", newest["note"].encode())
     except OSError as error:
         raise Unavailable(
@@ -151,6 +151,15 @@ def _bundle(tx: Tx, n: int, width: int) -> bytes:
     if [row["idx"] for row in rows] != list(range(start, start + width)):
         raise _lacking()
     return b"".join(len(row["body"]).to_bytes(2) + row["body"] for row in rows)
+
+
+def _put(place: Path, width: int, body: bytes) -> None:
+    partial = place.with_name(place.name + ".p")
+    if width < tiles.WIDTH:
+        _write(partial / str(width), body)
+    else:
+        _write(place, body)
+        _clear(partial)  # the full tile serves for every narrower one
 
 
 def _write(path: Path, body: bytes) -> None:

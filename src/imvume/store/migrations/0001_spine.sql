@@ -46,7 +46,7 @@ CREATE INDEX sealed_key_bucket ON sealed_key (tenant_id, bucket);
 -- Evidence ------------------------------------------------------------------------------------
 
 CREATE TABLE entry_pending (
-    tenant_id   uuid NOT NULL REFERENCES tenant,
+    tenant_id   uuid NOT NULL,  -- no reference: every entry of a tenant would lock the one row of that tenant
     entry_id    uuid NOT NULL,
     xid         xid8 NOT NULL DEFAULT pg_current_xact_id(),
     at          timestamptz NOT NULL DEFAULT clock_timestamp(),
