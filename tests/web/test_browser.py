@@ -288,6 +288,19 @@ def test_a_search_for_a_person_shows_their_calls_masked(scene: Scene, page: Page
     expect(page.locator(".tbl tbody tr")).to_have_count(2)
 
 
+def test_a_sign_in_that_ended_meanwhile_leads_to_the_door_and_back(scene: Scene, look: Any) -> None:
+    page = look()
+    scene.sign_in(page)
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Queue").click()
+    page.get_by_role("radio", name="Claims").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+    page.get_by_label("E-mail address").fill(scene.email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator(".tbl tbody tr")).to_have_count(3)
+
+
 def test_the_theme_changes_at_once_and_survives(scene: Scene, page: Page) -> None:
     scene.sign_in(page)
     ground = "() => getComputedStyle(document.body).backgroundColor"

@@ -87,6 +87,22 @@ def test_every_leg_is_drawn_inside_its_lane(peaks: dict[str, bytes]) -> None:
             assert no * waveform.LANE <= float(top) <= float(bottom) <= (no + 1) * waveform.LANE
 
 
+@pytest.mark.parametrize(
+    ("codec", "says"),
+    [
+        ("flac", "FLAC"),
+        ("flac-ulaw", "FLAC, µ-law"),
+        ("flac-alaw-pcm", "FLAC, A-law"),
+        ("asis-gsm", "GSM, as it came"),
+        ("flac-pcm24", "FLAC, 24 bits"),
+        ("asis-wav-mp3", "MP3, as it came"),
+        ("asis-other", "other, as it came"),
+    ],
+)
+def test_how_it_is_kept_is_said_in_words(codec: str, says: str) -> None:
+    assert words.codec(codec) == says
+
+
 def test_both_legs_grow_by_the_same_factor() -> None:
     loud, quiet = waveform.lanes({"caller": bytes([100]), "agent": bytes([50])})
 

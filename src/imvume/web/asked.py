@@ -94,7 +94,10 @@ def sign_in_first(asked: Asked, query: str) -> Response:
     if asked.method not in ("GET", "HEAD"):
         return see("/sign-in")
     wanted = f"{asked.path}?{query}" if query else asked.path
-    return RedirectResponse("/sign-in" if wanted == "/" else f"/sign-in?next={quote(wanted, safe='')}", 303)
+    door = "/sign-in" if wanted == "/" else f"/sign-in?next={quote(wanted, safe='')}"
+    if asked.headers.get("hx-request"):  # it swaps a part of the page; the door is a page of its own
+        return Response(status_code=401, headers={"HX-Redirect": door})
+    return RedirectResponse(door, 303)
 
 
 def own_path(text: str, default: str = "/") -> str:

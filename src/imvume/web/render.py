@@ -67,7 +67,7 @@ def environment() -> Environment:
     filters: dict[str, Callable[..., str]] = {
         "day": words.day, "moment": words.moment, "short": words.short, "clock": words.clock, "lasting": words.lasting,
         "spoken": words.spoken, "thin": words.thin, "size": words.size, "ago": words.ago, "zone_says": words.zone_says,
-        "said": words.said,
+        "said": words.said, "codec": words.codec,
     }  # fmt: skip
     made.filters.update(filters)
     made.globals.update(static=static_path, navigation=NAVIGATION, version=__version__, Right=Right, words=words)

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 from granian.constants import HTTPModes, Interfaces
+from granian.log import LogLevels
 from granian.server import Server
 from starlette.types import ASGIApp
 
@@ -55,6 +56,7 @@ def serve(config: Config, *, workers: int = 1) -> None:
         factory=True,
         workers=workers,
         respawn_failed_workers=False,  # whoever started us sees it end, and starts it anew
+        log_level=LogLevels.warning,
         log_access=False,  # ours knows no addresses and no queries
         ssl_cert=Path(config.tls_certificate) if config.tls_certificate else None,
         ssl_key=Path(config.tls_key) if config.tls_key else None,

@@ -33,6 +33,22 @@ def said(text: str) -> Markup:
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before a tag is put in
 
 
+_CODINGS = {
+    "ulaw": "µ-law", "alaw": "A-law", "pcm": "", "pcm8": "8 bits", "pcm24": "24 bits", "pcm32": "32 bits",
+    "float": "floating point", "gsm": "GSM", "wav49": "GSM", "wav": "", "opus": "Opus", "vorbis": "Vorbis",
+    "mp3": "MP3",
+}  # fmt: skip
+
+
+def codec(name: str) -> str:
+    """How a recording is kept: "FLAC, µ-law", or "GSM, as it came"."""
+    form, _, coding = name.partition("-")
+    said = " ".join(filter(None, (_CODINGS.get(part, part) for part in coding.split("-"))))
+    if form == "asis":
+        return f"{said}, as it came"
+    return f"{form.upper()}, {said}" if said else form.upper()
+
+
 def day(on: date) -> str:
     """12 Mar 2031."""
     return f"{on.day} {on:%b %Y}"
