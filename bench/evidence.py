@@ -137,7 +137,7 @@ def written_and_placed(
     time.sleep(3)  # until all have connected
     began = time.perf_counter()
     go.set()
-    total = sum(counts.get() for _ in writers)
+    total: int = sum(counts.get() for _ in writers)
     committed = time.perf_counter() - began
     stop.set()
     placer.join()
@@ -159,7 +159,7 @@ def peer(dsn: str, table: str, seconds: float, *, per: int) -> float:
     time.sleep(3)
     began = time.perf_counter()
     go.set()
-    total = sum(counts.get() for _ in writers)
+    total: int = sum(counts.get() for _ in writers)
     took = time.perf_counter() - began
     for process in writers:
         process.join()
