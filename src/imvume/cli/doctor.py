@@ -54,10 +54,10 @@ def _checks(door: Door) -> Iterator[Check]:
 
 def _show(check: Check) -> None:
     sign = click.style("✓", fg="green") if check.ok else click.style("✗", fg="red", bold=True)
-    click.echo(f"  {sign} {check.name:<16}{check.actual}")
+    click.echo(f"  {sign} {check.name:<18} {check.actual}")
     if not check.ok:
-        click.echo(click.style(f"    {'expected':<16}{check.expected}", dim=True))
-        click.echo(f"    {'to mend it':<16}{check.remedy}")
+        click.echo(click.style(f"    {'expected':<18} {check.expected}", dim=True))
+        click.echo(f"    {'to mend it':<18} {check.remedy}")
 
 
 command = doctor
