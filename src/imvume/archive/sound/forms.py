@@ -37,7 +37,7 @@ class Form:
 
     width: content bytes a sample. subtype, lanes: what FLAC is told (bits, channels).
     dtype: what libsndfile exchanges with us. encode: contiguous content -> that.
-    decode: that -> content. pcm16: that -> 16-bit samples to play and to draw.
+    decode: that -> content. pcm16: content -> 16-bit samples to play and to draw.
     """
 
     codec: str
@@ -73,6 +73,10 @@ def _bytes24(wave: Samples) -> Samples:
     return np.ascontiguousarray(wave.astype("<i4", copy=False).view(np.uint8).reshape(-1, 4)[:, 1:])
 
 
+def _upper16(content: Samples) -> NDArray[np.int16]:
+    return np.ascontiguousarray(content[:, 1:]).view("<i2")[:, 0]
+
+
 def _halves(content: Samples) -> Samples:
     return content.view("<i2").reshape(-1, 2)
 
@@ -81,28 +85,33 @@ def _whole(halves: Samples) -> Samples:
     return np.ascontiguousarray(halves).astype("<i2", copy=False).view("<i4")[:, 0]
 
 
-def _float16(halves: Samples) -> NDArray[np.int16]:
+def _high16(content: Samples) -> NDArray[np.int16]:
+    high: NDArray[np.int16] = (content >> 16).astype(np.int16)
+    return high
+
+
+def _float16(content: Samples) -> NDArray[np.int16]:
     # A float may be anything at all, so what no ear could use (NaN, infinity) is made silent or loudest.
     with np.errstate(over="ignore", invalid="ignore"):
-        wave = np.nan_to_num(_whole(halves).view("<f4") * np.float32(32_768), nan=0.0)
+        wave = np.nan_to_num(content.view("<f4") * np.float32(32_768), nan=0.0)
     return np.clip(wave, -32_768, 32_767).astype(np.int16)
 
 
 def _codes(law: g711.Law) -> Form:
     return Form(
         f"flac-{law.name}", 1, "PCM_S8", 1, "int16",
-        encode=lambda content: law.wave[content],
-        decode=lambda wave: law.codes[g711.ranks(wave)],
-        pcm16=lambda wave: law.values[g711.ranks(wave)],
+        encode=law.wave.take,
+        decode=lambda wave: law.codes.take(g711.ranks(wave)),
+        pcm16=law.linear.take,
     )  # fmt: skip
 
 
 def _spoken(law: g711.Law) -> Form:
     return Form(
         f"flac-{law.name}-pcm", 2, "PCM_S8", 1, "int16",
-        encode=lambda content: law.wave_of[content.view(np.uint16)],
-        decode=lambda wave: law.values[g711.ranks(wave)].astype("<i2", copy=False),
-        pcm16=lambda wave: law.values[g711.ranks(wave)],
+        encode=lambda content: law.wave_of.take(content.view(np.uint16)),
+        decode=lambda wave: law.values.take(g711.ranks(wave)).astype("<i2", copy=False),
+        pcm16=_same,
     )  # fmt: skip
 
 
@@ -110,9 +119,9 @@ FORMS: Final[dict[str, Form]] = {
     form.codec: form
     for form in (
         Form("flac", 2, "PCM_16", 1, "int16", _same, _same, _same),
-        Form("flac-pcm8", 1, "PCM_S8", 1, "int16", _wave8, _bytes8, _same),
-        Form("flac-pcm24", 3, "PCM_24", 1, "int32", _wave24, _bytes24, lambda wave: (wave >> 16).astype(np.int16)),
-        Form("flac-pcm32", 4, "PCM_16", 2, "int16", _halves, _whole, lambda halves: np.ascontiguousarray(halves[:, 1])),
+        Form("flac-pcm8", 1, "PCM_S8", 1, "int16", _wave8, _bytes8, _wave8),
+        Form("flac-pcm24", 3, "PCM_24", 1, "int32", _wave24, _bytes24, _upper16),
+        Form("flac-pcm32", 4, "PCM_16", 2, "int16", _halves, _whole, _high16),
         Form("flac-float", 4, "PCM_16", 2, "int16", _halves, _whole, _float16),
         _codes(g711.ULAW),
         _codes(g711.ALAW),

@@ -77,7 +77,7 @@ def spoken(blocks: Iterable[NDArray[np.int16]]) -> Law | None:
         samples = block.view(np.uint16)
         # A short look first: sound that is not G.711 shows it at once, and then costs nothing.
         for part in (samples[:512], samples[512:]):
-            laws = [law for law in laws if bool(law.exact[part].all())]
+            laws = [law for law in laws if bool(law.exact.take(part).all())]
             if not laws:
                 return None
     return laws[0] if laws else None

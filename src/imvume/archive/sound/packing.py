@@ -42,9 +42,8 @@ def _lossless(file: Reader, sound: Sound, channel: int, write: Callable[[bytes],
     try:
         for block in contents(file, sound, channel):
             hashed.update(block.data)
-            wave = form.encode(block)
-            encoder.put(wave)
-            peaks.add(form.pcm16(wave))
+            encoder.put(form.encode(block))
+            peaks.add(form.pcm16(block))
         encoder.finish()
     finally:
         encoder.abort()

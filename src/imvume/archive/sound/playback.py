@@ -153,7 +153,7 @@ class _Flac:
             raise refusals.stored() from None
         if len(wave) != wanted:
             raise refusals.stored()
-        samples = self._form.pcm16(wave if self._form.lanes > 1 else wave[:, 0])
+        samples = self._form.pcm16(self._form.decode(wave if self._form.lanes > 1 else wave[:, 0]))
         self._at, self._kept = stop, samples[-_KEPT:]
         return samples[:, None]
 
