@@ -26,11 +26,17 @@ test:  ## Install what the tests need, system packages included, and run everyth
 lint:  ## Style, types and the layers of ARCHITECTURE.md
 	.venv/bin/ruff check .
 	.venv/bin/mypy
-	.venv/bin/lint-imports --no-logo 2>/dev/null || .venv/bin/lint-imports
+	.venv/bin/lint-imports
 
-bench:  ## The table of docs/reference/benchmarks.md, measured on this machine
+BENCH ?= /var/tmp/imvume-bench
+
+bench:  ## The figures of docs/reference/benchmarks.md, measured on this machine; 15 GB in BENCH=folder
 	@tools/setup.sh test
-	.venv/bin/python -m bench
+	.venv/bin/python bench/sealing.py
+	.venv/bin/python bench/sound.py
+	.venv/bin/python bench/importing.py
+	.venv/bin/python bench/evidence.py $(BENCH)/evidence
+	.venv/bin/python bench/search.py $(BENCH)/search
 
 docs:  ## Make again the pages of docs/reference that are made from the source
 	.venv/bin/python tools/describe.py

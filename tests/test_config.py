@@ -41,7 +41,7 @@ def test_a_setting_that_ends_in_file_is_itself(tmp_path: Path) -> None:
     [
         ("no_such = 1", "no_such"),
         ('workers = "many"', "workers"),
-        ("workers = ", "line 1"),
+        ("workers = ", "Invalid value"),
         ('dsn_file = "/nowhere/at/all"', "dsn_file"),
         ('[[watch]]\nkind = "folder"', "folder"),
     ],

@@ -69,10 +69,6 @@ SELECT * FROM asset WHERE tenant_id = %(tenant)s AND call_id = %(call)s
 -- The same, for the one who destroys or holds them.
 SELECT * FROM asset WHERE tenant_id = %(tenant)s AND call_id = %(call)s ORDER BY asset_id FOR UPDATE
 
--- assets_by_id --
--- Several assets.
-SELECT * FROM asset WHERE tenant_id = %(tenant)s AND asset_id = ANY(%(assets)s) ORDER BY asset_id
-
 -- assets_after --
 -- The next assets in the order of their ids, for a sweep over all.
 SELECT * FROM asset WHERE tenant_id = %(tenant)s AND asset_id > %(after)s ORDER BY asset_id LIMIT %(limit)s
@@ -227,12 +223,6 @@ SELECT call_id, max(keep_until) AS until, min(class) AS class,
                       AND d.destroyed_at IS NULL)
  GROUP BY call_id HAVING max(keep_until) < %(today)s
  ORDER BY call_id LIMIT %(limit)s
-
--- destroyed_objects --
--- Assets destroyed lately, whose objects must be gone.
-SELECT asset_id, call_id FROM asset
- WHERE tenant_id = %(tenant)s AND destroyed_at IS NOT NULL AND final_at IS NULL AND kind <> 'waveform'
- ORDER BY asset_id
 
 -- assets_known --
 -- Which of these objects belong to a living record.
