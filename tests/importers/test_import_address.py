@@ -27,7 +27,7 @@ def test_an_address_says_where_and_who() -> None:
 def test_a_password_in_an_address_is_refused_and_not_repeated(given: str) -> None:
     with pytest.raises(BadInput) as caught:
         address.read(given)
-    assert caught.value.code == "import.address.password"
+    assert caught.value.code == "telephony.address.password"
     assert "secret" not in str(caught.value)
 
 
@@ -47,7 +47,7 @@ def test_a_password_in_an_address_is_refused_and_not_repeated(given: str) -> Non
 def test_an_address_that_is_none_is_refused(given: str) -> None:
     with pytest.raises(BadInput) as caught:
         address.read(given)
-    assert caught.value.code == "import.address.unreadable"
+    assert caught.value.code == "telephony.address.unreadable"
 
 
 def test_the_password_is_one_line_of_a_file(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_an_asterisk_is_imported_from_its_folder_and_master_csv(shell: Shell, tm
     done = shell.run("--from", "asterisk", "--records", str(csv), status=75)
     assert "Took 4 recordings of 2 new calls" in done.stdout
     assert "call records: Line 2 of the call records cannot be read." in done.stderr
-    assert "import.record.unreadable" in done.stdout
+    assert "telephony.record.unreadable" in done.stdout
 
 
 def test_what_is_refused_is_named_and_the_status_says_so(shell: Shell) -> None:
@@ -109,8 +109,8 @@ def test_what_is_refused_is_named_and_the_status_says_so(shell: Shell) -> None:
     assert "2 could not be taken" in done.stdout
     said = shell.json(status=75)
     assert [(one["file"], one["code"]) for one in said["refused"]] == [
-        (r"\u{1b}[2J\u{a}.wav", "import.file.empty"),
-        ("empty.wav", "import.file.empty"),
+        (r"\u{1b}[2J\u{a}.wav", "telephony.file.empty"),
+        ("empty.wav", "telephony.file.empty"),
     ]
     assert all(one["remedy"] for one in said["refused"])
 
@@ -137,16 +137,16 @@ def test_a_dry_run_takes_nothing(shell: Shell) -> None:
 
 def test_a_mistake_is_three_sentences_and_a_status(shell: Shell) -> None:
     for words, code, status in [
-        (("--records", "mysql://root:secret@localhost/x", "--from", "freepbx"), "import.address.password", 65),
-        (("--records", "none.csv", "--from", "asterisk"), "import.records.none", 66),
-        (("--pbx-zone", "Mars/Olympus"), "import.zone.unknown", 65),
-        (("--name", "no name"), "import.name.unfit", 65),
+        (("--records", "mysql://root:secret@localhost/x", "--from", "freepbx"), "telephony.address.password", 65),
+        (("--records", "none.csv", "--from", "asterisk"), "telephony.records.none", 66),
+        (("--pbx-zone", "Mars/Olympus"), "telephony.zone.unknown", 65),
+        (("--name", "no name"), "telephony.name.unfit", 65),
     ]:
         done = shell.run(*words, status=status)
         assert code in done.stderr
         assert "secret" not in done.stderr
     shell.bench.path.rmdir()
-    assert shell.json(status=66)["error"]["code"] == "import.folder.none"
+    assert shell.json(status=66)["error"]["code"] == "telephony.folder.none"
 
 
 def test_a_terminal_gets_a_bar_with_rate_and_time_left(shell: Shell) -> None:

@@ -184,7 +184,7 @@ def test_a_broken_line_is_refused_by_number_and_the_others_go_on(records: Open, 
     file.write_bytes(raw)
     table = records(file)
     assert len(table.find(want(*range(len(broken))))) == len(broken)
-    assert [error.code for error in table.refused] == ["import.record.unreadable"] * len(broken)
+    assert [error.code for error in table.refused] == ["telephony.record.unreadable"] * len(broken)
     assert [int(error.what.split()[1]) for error in table.refused] == [2 * n + 1 for n in range(len(broken))]
 
 
@@ -238,6 +238,6 @@ def test_any_file_is_read_and_its_good_rows_are_found(tmp_path: Path, rows: list
     found = [row["uniqueid"] for row in table.naming(want(100, 200))]
     table.close()
     assert {channel(100), channel(200)} <= set(found)
-    assert all(error.code == "import.record.unreadable" for error in refused)
+    assert all(error.code == "telephony.record.unreadable" for error in refused)
     assert all(1 <= int(error.what.split()[1]) <= text.count(b"\n") + 1 for error in refused)
     assert NALEDI not in " ".join(map(str, refused))

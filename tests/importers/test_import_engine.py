@@ -44,7 +44,7 @@ def test_a_second_import_takes_nothing_and_a_new_file_alone(bench: Bench) -> Non
 
 def test_a_half_that_comes_later_joins_its_call(bench: Bench) -> None:
     bench.sound(f"{channel(1)}-rx.wav")
-    assert notes(bench.run(Given(known(1)))) == {f"{channel(1)}-rx.wav": "import.half.alone"}
+    assert notes(bench.run(Given(known(1)))) == {f"{channel(1)}-rx.wav": "telephony.half.alone"}
     bench.sound(f"{channel(1)}-tx.wav", pitch=700)
     second = bench.run(Given(known(1)))
     assert (second.taken, second.calls) == (1, 0)
@@ -68,7 +68,7 @@ def test_a_young_file_waits_for_its_record_and_an_old_one_goes_without(bench: Be
     path = bench.sound(f"{channel(9)}.wav", age=60)
     outcome = bench.run(Given(known(1)))
     assert (outcome.waiting, outcome.taken) == (1, 0)
-    assert notes(outcome) == {f"{channel(9)}.wav": "import.record.not-yet"}
+    assert notes(outcome) == {f"{channel(9)}.wav": "telephony.record.not-yet"}
     assert not outcome.complete
     bench.age(path, 3600)
     assert bench.run(Given(known(1))).taken == 1
@@ -102,7 +102,7 @@ def test_a_file_that_does_not_settle_is_left_and_named(bench: Bench) -> None:
     outcome = bench.run(Given(known(1)), settle_seconds=60)
     # Both wait: half a call would be taken for a call with one side.
     assert (outcome.waiting, outcome.taken) == (2, 0)
-    assert set(notes(outcome).values()) == {"import.file.growing"}
+    assert set(notes(outcome).values()) == {"telephony.file.growing"}
     assert len(list(bench.path.iterdir())) == 2
 
 
@@ -114,8 +114,8 @@ def test_what_cannot_be_taken_is_named_and_left_and_the_rest_is_taken(bench: Ben
     (bench.path / "out.wav").symlink_to("/etc/hostname")
     outcome = bench.run(Given(known(1)))
     refused = codes(outcome)
-    assert refused.pop("empty.wav") == "import.file.empty"
-    assert refused.pop("out.wav") == "import.file.link"
+    assert refused.pop("empty.wav") == "telephony.file.empty"
+    assert refused.pop("out.wav") == "telephony.file.link"
     assert refused.pop("text.wav").startswith("archive.sound.")
     assert refused.pop("cut.wav", "archive.sound.").startswith("archive.sound.")
     assert refused == {}
@@ -137,16 +137,16 @@ def test_a_broken_half_is_refused_alone_and_the_other_is_taken_and_noted(bench: 
     outcome = bench.run(Given(known(1)))
     assert list(codes(outcome)) == [bad.name]
     assert outcome.taken == 1
-    assert notes(outcome) == {f"{channel(1)}-rx.wav": "import.half.alone"}
+    assert notes(outcome) == {f"{channel(1)}-rx.wav": "telephony.half.alone"}
     assert bench.legs(bench.calls()[0].call) == ["caller"]
 
 
 def test_lines_of_the_records_that_cannot_be_read_are_told_of_without_a_file(bench: Bench) -> None:
     bench.sound(f"{channel(1)}.wav")
     records = Given(known(1))
-    records.refused.append(BadInput("import.record.unreadable", "Line 7 cannot be read.", remedy="Mend it."))
+    records.refused.append(BadInput("telephony.record.unreadable", "Line 7 cannot be read.", remedy="Mend it."))
     outcome = bench.run(records)
-    assert codes(outcome) == {"": "import.record.unreadable"}
+    assert codes(outcome) == {"": "telephony.record.unreadable"}
     assert outcome.taken == 1
 
 

@@ -69,7 +69,7 @@ def test_a_database_that_comes_back_costs_nothing_but_time(bench: Bench) -> None
 
 def test_records_that_come_back_cost_nothing_but_time(bench: Bench) -> None:
     records = fill(bench, 2)
-    records.before = away(2, code="import.server.away")
+    records.before = away(2, code="telephony.server.away")
     assert bench.run(records, patience_seconds=60).taken == 2
 
 
@@ -92,7 +92,7 @@ def test_a_broken_archive_ends_the_import(bench: Bench) -> None:
 
 
 def test_a_file_that_changes_under_us_is_tried_again_when_it_rests(bench: Bench) -> None:
-    bench.taker.before = away(1, Conflict, "import.file.changed")
+    bench.taker.before = away(1, Conflict, "telephony.file.changed")
     outcome = bench.run(fill(bench, 1), wait_seconds=30)
     assert (outcome.taken, outcome.waiting) == (1, 0)
 
@@ -109,7 +109,7 @@ def test_a_file_that_grows_while_it_is_sealed_leaves_nothing_behind(bench: Bench
     outcome = bench.run(records)
     assert (outcome.taken, outcome.waiting) == (0, 1)
     assert bench.calls() == []
-    assert not [p for p in bench.house.config.objects.rglob("*") if p.is_file()]
+    assert not [*bench.house.config.objects.rglob("*.cob"), *bench.house.config.objects.rglob("*.part")]
 
 
 def test_sources_go_only_after_they_were_read_back(bench: Bench) -> None:
@@ -154,7 +154,7 @@ def test_a_source_that_may_not_be_removed_is_noted(bench: Bench) -> None:
         outcome = bench.run(records, move=True)
     finally:
         bench.path.chmod(0o700)
-    assert notes(outcome) == {f"{channel(0)}.wav": "import.file.stays"}
+    assert notes(outcome) == {f"{channel(0)}.wav": "telephony.file.stays"}
     assert outcome.taken == 1
 
 

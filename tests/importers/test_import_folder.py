@@ -80,7 +80,7 @@ def test_links_that_lead_out_are_refused_and_those_that_stay_are_passed_over(
     (monitor / "same.wav").symlink_to("a.wav")
     (monitor / "itself").symlink_to(".")
     assert files(folder, told) == ["a.wav"]
-    refused = dict.fromkeys(["out.wav", "away", "up", "gone.wav"], "import.file.link")
+    refused = dict.fromkeys(["out.wav", "away", "up", "gone.wav"], "telephony.file.link")
     assert {path: code for path, code in told.codes.items() if path != "loop.wav"} == refused
 
 
@@ -88,10 +88,10 @@ def test_what_is_no_file_is_refused_by_what_it_is(monitor: Path, folder: Folder,
     os.mkfifo(monitor / "pipe.wav")
     with socket.socket(socket.AF_UNIX) as end:
         end.bind(str(monitor / "talk.wav"))
-    expected = {"pipe.wav": "import.file.special", "talk.wav": "import.file.special"}
+    expected = {"pipe.wav": "telephony.file.special", "talk.wav": "telephony.file.special"}
     if os.geteuid() == 0:
         os.mknod(monitor / "null.wav", stat.S_IFCHR | 0o600, os.makedev(1, 3))
-        expected["null.wav"] = "import.file.special"
+        expected["null.wav"] = "telephony.file.special"
     assert files(folder, told) == []
     assert told.codes == expected
     assert list(folder.look((), sorted(expected), told)) == []
@@ -105,7 +105,7 @@ def test_a_fifo_that_takes_a_files_place_is_not_waited_for(monitor: Path, folder
     began = time.monotonic()
     with pytest.raises(Conflict) as caught:
         folder.open(was)
-    assert caught.value.code == "import.file.changed"
+    assert caught.value.code == "telephony.file.changed"
     assert time.monotonic() - began < 60
 
 
@@ -132,7 +132,7 @@ def test_a_swap_between_the_look_and_the_opening_is_noticed(
         file.unlink()
     with pytest.raises(Conflict) as caught:
         folder.open(was)
-    assert caught.value.code == "import.file.changed"
+    assert caught.value.code == "telephony.file.changed"
 
 
 def test_a_file_that_grows_while_it_is_read_is_noticed_by_the_next_read(monitor: Path, folder: Folder) -> None:
@@ -176,7 +176,7 @@ def test_a_loop_of_folders_ends(monitor: Path, folder: Folder, told: Told) -> No
     deep = monitor.joinpath(*["d"] * (folders.DEPTH_MAX + 3))
     sound(deep / "a.wav")
     assert files(folder, told) == []
-    assert list(told.codes.values()) == ["import.folder.deep"]
+    assert list(told.codes.values()) == ["telephony.folder.deep"]
 
 
 def test_a_folder_that_is_none_is_said_to_be_none(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_a_folder_that_is_none_is_said_to_be_none(tmp_path: Path) -> None:
     for path in (tmp_path / "none", tmp_path / "file"):
         with pytest.raises(NotFound) as caught:
             Folder(path)
-        assert caught.value.code == "import.folder.none"
+        assert caught.value.code == "telephony.folder.none"
 
 
 def test_the_folder_itself_may_be_a_link(monitor: Path, tmp_path: Path, told: Told) -> None:
@@ -217,7 +217,7 @@ for parts, names in folder.walk(lambda path, error: codes.append(f"{path} {error
 print(sorted(codes))
 """
     said = subprocess.run([sys.executable, "-c", script, str(monitor)], capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "['a.wav import.file.unreadable', 'closed import.file.unreadable']", said.stderr
+    assert said.stdout.strip() == "['a.wav telephony.file.unreadable', 'closed telephony.file.unreadable']", said.stderr
 
 
 @pytest.mark.parametrize("name", ["a\nb.wav", "\x1b[2J.wav", "-rf.wav", " .wav", "..wav", "x" * 251 + ".wav", "é.wav"])

@@ -233,7 +233,7 @@ def test_a_wrong_password_is_refused_without_a_name_in_the_message(freepbx: Free
     freepbx.password.write_text("wrong")
     with pytest.raises(Refused) as caught:
         freepbx.open()
-    assert caught.value.code == "import.server.denied"
+    assert caught.value.code == "telephony.server.denied"
     assert freepbx.user not in str(caught.value)
 
 
@@ -242,13 +242,13 @@ def test_a_database_without_call_records_is_named_as_such(make: Make) -> None:
     for more in ("", "?cdr=calls"):
         with pytest.raises(BadInput) as caught:
             made.open(made.address + more)
-        assert caught.value.code == "import.server.no-table"
+        assert caught.value.code == "telephony.server.no-table"
 
 
 def test_a_server_that_is_away_is_unavailable(freepbx: Freepbx, unused_port: int) -> None:
     with pytest.raises(Unavailable) as caught:
         freepbx.open(freepbx.address.replace(f":{freepbx.server.port}", f":{unused_port}"))
-    assert caught.value.code == "import.server.away"
+    assert caught.value.code == "telephony.server.away"
 
 
 def test_the_password_comes_from_my_cnf_when_no_file_is_named(

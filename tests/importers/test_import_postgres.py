@@ -110,7 +110,7 @@ def test_tables_may_have_other_names(asterisk: Pbx) -> None:
     assert asterisk.open("?cdr=Calls_2026").find([Want((channel(1),), "", at(1))])
     with pytest.raises(BadInput) as caught:
         asterisk.open("?cdr=calls")
-    assert caught.value.code == "import.server.no-table"
+    assert caught.value.code == "telephony.server.no-table"
 
 
 def test_a_million_row_question_never_holds_the_rows(asterisk: Pbx) -> None:
@@ -138,21 +138,21 @@ def test_a_user_without_rights_is_refused(asterisk: Pbx) -> None:
     reader._connection().execute(f"SET ROLE {role}".encode())
     with pytest.raises(Refused) as caught:
         list(reader.stream(["uniqueid"], "cdr", "1 = 1", []))
-    assert caught.value.code == "import.server.denied"
+    assert caught.value.code == "telephony.server.denied"
     asterisk.run(f"DROP OWNED BY {role}".encode(), f"DROP ROLE {role}".encode())
 
 
 def test_a_server_that_is_away_is_unavailable(unused_port: int) -> None:
     with pytest.raises(Unavailable) as caught:
         open_records("asterisk", [f"postgresql://x@127.0.0.1:{unused_port}/x"], source="x", zone=ZONE, region="ZA")
-    assert caught.value.code == "import.server.away"
+    assert caught.value.code == "telephony.server.away"
 
 
 def test_a_wrong_password_is_refused(asterisk: Pbx) -> None:
     asterisk.password.write_text("wrong")
     with pytest.raises(Refused) as caught:
         asterisk.open()
-    assert caught.value.code == "import.server.denied"
+    assert caught.value.code == "telephony.server.denied"
 
 
 def test_the_password_comes_from_pgpassfile(asterisk: Pbx, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

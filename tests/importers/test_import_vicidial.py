@@ -137,10 +137,10 @@ def test_a_log_from_the_days_before_vicidial_id_is_refused_by_name(vicidial: Vic
     vicidial.server.root("DROP TABLE recording_log", database=vicidial.name)
     with pytest.raises(BadInput) as caught:
         vicidial.find("x")
-    assert caught.value.code == "import.server.no-table"
+    assert caught.value.code == "telephony.server.no-table"
 
 
 def test_vicidials_records_are_not_read_from_a_file() -> None:
     with pytest.raises(BadInput) as caught:
         open_records("vicidial", ["Master.csv"], source="x", zone=ZONE, region="ZA")
-    assert caught.value.code == "import.vicidial.address"
+    assert caught.value.code == "telephony.vicidial.address"

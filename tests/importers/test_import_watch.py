@@ -197,6 +197,6 @@ def test_the_log_names_codes_and_counts_and_no_file(eye: Eye, bench: Bench, caps
     eye.look()
     said = capsys.readouterr().err
     assert "recordings taken" in said
-    assert "import.file.empty" in said
+    assert "telephony.file.empty" in said
     assert "7700" not in said
     assert time.strftime("%Y") in said

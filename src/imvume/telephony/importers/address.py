@@ -54,7 +54,7 @@ def read(text: str, password_file: Path | None = None) -> Address:
         raise _unreadable() from None
     if parts.password is not None or "password" in options:
         raise BadInput(
-            "import.address.password",
+            "telephony.address.password",
             "The address of the call records holds a password.",
             why="Everybody on this machine can read a command line while it runs.",
             remedy="Take it out, write it into a file that only you may read, and name that with --password-file.",
@@ -81,7 +81,7 @@ def _password(path: Path) -> str:
             raw = file.read(PASSWORD_MAX + 1)
     except OSError as error:
         raise NotFound(
-            "import.password.none",
+            "telephony.password.none",
             "The password file cannot be read.",
             remedy="Check its path and that this user may read it.",
         ) from error
@@ -91,7 +91,7 @@ def _password(path: Path) -> str:
         text = ""
     if not text or len(raw) > PASSWORD_MAX or "\n" in text:
         raise BadInput(
-            "import.password.unreadable",
+            "telephony.password.unreadable",
             "The password file holds no password.",
             why="It should hold one line and nothing else.",
             remedy="Write the password alone into it.",
@@ -101,7 +101,7 @@ def _password(path: Path) -> str:
 
 def _unreadable() -> BadInput:
     return BadInput(
-        "import.address.unreadable",
+        "telephony.address.unreadable",
         "The address of the call records cannot be read.",
         remedy="Write it as mysql://user@host/asteriskcdrdb or postgresql://user@host/asterisk, without a password; "
         "?cdr= and ?cel= name other tables, ?socket= or ?ssl_ca= how to get there.",

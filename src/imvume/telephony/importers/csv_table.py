@@ -135,7 +135,7 @@ class CsvTable:
             return  # the end of a growing file: it is read again when there is more
         self._refused.append(
             BadInput(
-                "import.record.unreadable",
+                "telephony.record.unreadable",
                 f"Line {line.number} of the call records cannot be read.",
                 why=line.why or "It is no row of CDR or CEL in a form that we know, or it names no call.",
                 remedy="The other lines were read; mend or remove this one, or give the file a first line with the "
@@ -178,7 +178,7 @@ def _open(path: Path) -> BinaryIO:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise NotFound(
-            "import.records.none",
+            "telephony.records.none",
             "The file of call records cannot be opened.",
             why=os.strerror(error.errno or 0) + ".",
             remedy="Check its path and that this user may read it.",
@@ -186,7 +186,7 @@ def _open(path: Path) -> BinaryIO:
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
         raise BadInput(
-            "import.records.not-a-file",
+            "telephony.records.not-a-file",
             "The call records are not an ordinary file.",
             remedy="Name the CSV file itself, such as /var/log/asterisk/cdr-csv/Master.csv.",
         )

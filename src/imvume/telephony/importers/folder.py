@@ -61,7 +61,7 @@ class Folder:
             self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise NotFound(
-                "import.folder.none",
+                "telephony.folder.none",
                 "The folder of recordings cannot be opened.",
                 why=f"{os.strerror(error.errno or 0)}.",
                 remedy="Check its path and that this user may read it.",
@@ -148,7 +148,7 @@ class Folder:
             return
         except OSError as error:
             raise BadInput(
-                "import.file.stays",
+                "telephony.file.stays",
                 "The file was taken and could not be removed.",
                 why=f"{os.strerror(error.errno or 0)}.",
                 remedy="Give this user the right to remove files there and run the same command again.",
@@ -236,7 +236,7 @@ class _Checked(io.FileIO):
 
 def _changed() -> Conflict:
     return Conflict(
-        "import.file.changed",
+        "telephony.file.changed",
         "The file changed while it was being taken.",
         why="It grew, or another file took its place.",
         remedy="Nothing of it was kept; it is taken when it has come to rest.",
@@ -245,7 +245,7 @@ def _changed() -> Conflict:
 
 def _leads_out() -> BadInput:
     return BadInput(
-        "import.file.link",
+        "telephony.file.link",
         "This is a link to a place outside the folder, or to nothing.",
         why="Whoever writes into the folder could make us read any file by it.",
         remedy="Import the folder that it leads to, if it is one of recordings.",
@@ -256,7 +256,7 @@ def _no_file(mode: int) -> BadInput:
     kinds = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
     kind = kinds.get(stat.S_IFMT(mode), "no ordinary file")
     return BadInput(
-        "import.file.special",
+        "telephony.file.special",
         f"This is {kind}, not a recording.",
         why="Only ordinary files are opened.",
         remedy="Remove it from the folder if nothing needs it there.",
@@ -265,7 +265,7 @@ def _no_file(mode: int) -> BadInput:
 
 def _unreadable(error: OSError) -> BadInput:
     return BadInput(
-        "import.file.unreadable",
+        "telephony.file.unreadable",
         "The file cannot be read.",
         why=f"{os.strerror(error.errno or 0)}.",
         remedy="Give this user the right to read it.",
@@ -274,7 +274,7 @@ def _unreadable(error: OSError) -> BadInput:
 
 def _too_deep() -> BadInput:
     return BadInput(
-        "import.folder.deep",
+        "telephony.folder.deep",
         f"There are more than {DEPTH_MAX} folders in folders here.",
         why="No PBX makes so many; a loop of mounts does.",
         remedy="Import the folder beneath by itself.",

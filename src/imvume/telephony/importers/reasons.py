@@ -12,7 +12,7 @@ Why = Literal["growing", "record"]
 def empty() -> ImvumeError:
     """A file of no bytes."""
     return BadInput(
-        "import.file.empty",
+        "telephony.file.empty",
         "The file is empty.",
         why="The call ended before anything was recorded, or the disk was full.",
         remedy="Remove it if the call is known to have had no recording; it was left where it is.",
@@ -23,13 +23,13 @@ def waits(why: Why) -> ImvumeError:
     """A file that is left for the next time."""
     if why == "growing":
         return Unavailable(
-            "import.file.growing",
+            "telephony.file.growing",
             "The recording has not come to rest yet.",
             why="It changed a moment ago, or another process has it open for writing.",
             remedy="It is taken by the next import, once it has been still for settle_seconds.",
         )
     return Unavailable(
-        "import.record.not-yet",
+        "telephony.record.not-yet",
         "The call of this recording is not in the call records yet.",
         why="A PBX may write them some minutes after the call.",
         remedy="It is taken by the next import; after ten minutes without a record it is taken without one.",
@@ -39,7 +39,7 @@ def waits(why: Why) -> ImvumeError:
 def half_alone() -> ImvumeError:
     """A leg whose other leg is missing."""
     return Conflict(
-        "import.half.alone",
+        "telephony.half.alone",
         "Only one side of this call is there.",
         why="The file of the other leg, and a mix of both, are missing or could not be taken.",
         remedy="It was taken as it is; import the other side when it is found, and it joins the same call.",

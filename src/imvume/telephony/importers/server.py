@@ -44,7 +44,7 @@ def aware(value: object) -> object:
 def denied() -> ImvumeError:
     """The server knows us not, or gives us no right to read."""
     return Refused(
-        "import.server.denied",
+        "telephony.server.denied",
         "The server of the call records did not let us in.",
         why="The user, the password or the right to read these tables is missing.",
         remedy="Give that user SELECT on the tables (docs/howto/import.md shows how) and check the password file.",
@@ -54,7 +54,7 @@ def denied() -> ImvumeError:
 def missing() -> ImvumeError:
     """There is no such database, table or column."""
     return BadInput(
-        "import.server.no-table",
+        "telephony.server.no-table",
         "The server has no such call records.",
         why="The database, a table or a column is not there.",
         remedy="Check the database in the address; ?cdr= and ?cel= name tables that are called otherwise.",
@@ -64,7 +64,7 @@ def missing() -> ImvumeError:
 def away() -> ImvumeError:
     """The server cannot be reached, or went away."""
     return Unavailable(
-        "import.server.away",
+        "telephony.server.away",
         "The server of the call records does not answer.",
         why="It is stopped, or the way to it is.",
         remedy="Check host, port and firewall; what was taken stays taken, and the same command goes on from there.",
@@ -74,7 +74,7 @@ def away() -> ImvumeError:
 def other(why: str) -> ImvumeError:
     """Anything else that the server says no with."""
     return Unavailable(
-        "import.server.failed",
+        "telephony.server.failed",
         "The server of the call records could not answer.",
         why=f"{why}.",
         remedy="Look into its own log, then try again.",

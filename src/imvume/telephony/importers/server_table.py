@@ -137,7 +137,7 @@ class ServerTable:
     def _need(self) -> None:
         if not self.exists():
             raise BadInput(
-                "import.server.no-table",
+                "telephony.server.no-table",
                 "The server has no such call records.",
                 why=f"There is no table for {self._kind.upper()} with a uniqueid and a time.",
                 remedy="Check the database in the address; ?cdr= and ?cel= name tables that are called otherwise.",

@@ -30,7 +30,7 @@ def the_kind(text: str) -> Kind:
         if kind == text:
             return kind
     raise BadInput(
-        "import.kind.unknown",
+        "telephony.kind.unknown",
         "There is no such kind of PBX.",
         remedy=f"Say one of {', '.join(KINDS)}.",
     )
@@ -41,7 +41,7 @@ def the_name(text: str) -> str:
     if _NAME.match(text):
         return text
     raise BadInput(
-        "import.name.unfit",
+        "telephony.name.unfit",
         "That is no short name for a PBX.",
         why="It goes into every call from there, so it is letters, digits and dashes, 32 at most.",
         remedy="Say something like pbx or durban-2.",
@@ -54,7 +54,7 @@ def the_zone(text: str) -> ZoneInfo:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise BadInput(
-            "import.zone.unknown",
+            "telephony.zone.unknown",
             "There is no such time zone.",
             remedy="Say one of the IANA names, such as Africa/Johannesburg, or UTC.",
         ) from None
@@ -113,7 +113,7 @@ def _of_server(text: str, password_file: Path | None, zone: ZoneInfo) -> list[tu
     if not there or any(name in given.options and (name, table) not in there for name, table in tables):
         server.close()
         raise BadInput(
-            "import.server.no-table",
+            "telephony.server.no-table",
             "The server has no such call records.",
             why="There is no table for CDR or CEL with a uniqueid and a time that this user may read.",
             remedy="Check the database in the address and the user's rights; ?cdr= and ?cel= name other tables.",
@@ -125,7 +125,7 @@ def _one_address(where: Sequence[str]) -> str:
     if len(where) == 1 and address.is_address(where[0]):
         return where[0]
     raise BadInput(
-        "import.vicidial.address",
+        "telephony.vicidial.address",
         "VICIdial's records are read from its database, and from one.",
         why="Its recording_log is a table in MySQL or MariaDB.",
         remedy="Name it as --records mysql://user@host/asterisk.",

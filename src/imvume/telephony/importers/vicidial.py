@@ -47,7 +47,7 @@ class VicidialRecords:
         self._columns = {name: tuple(server.columns(name)) for name in _TABLES}
         if not {"recording_id", "filename"} <= set(self._columns["recording_log"]):
             raise BadInput(
-                "import.server.no-table",
+                "telephony.server.no-table",
                 "The server has no such call records.",
                 why="There is no table recording_log.",
                 remedy="Check the database in the address; VICIdial's is mostly called asterisk.",
