@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
@@ -18,7 +20,7 @@ from imvume.errors import Broken, Unavailable
 from imvume.keys import wrap
 from imvume.keys.root import SealedFile
 from imvume.keys.shelf import SLOTS, Gone, Shelf
-from imvume.keys.vault import Destroyed, Vault
+from imvume.keys.vault import Destroyed, Vault, _bucket
 from imvume.store import tenants
 
 AT = clock.now()
@@ -179,3 +181,114 @@ def test_a_wrapped_key_is_bound_to_its_context() -> None:
     for wrong in ((under, "b", wrapped), (wrap.fresh(), "a", wrapped), (under, "a", wrapped[:-1]), (under, "a", b"")):
         with pytest.raises(Broken):
             wrap.unwrap(*wrong)
+
+
+def test_an_old_bucket_key_is_never_erased_while_the_next_one_is_made(house: House, tenant: TenantId) -> None:
+    # Two workers do the daily batch at once. The first erased "the other half" after the second had put the
+    # next key there, and before that was committed: every key of the bucket was lost.
+    vault, database = house.vault, house.database
+    with database.transaction(tenant) as tx:
+        key_id, key = vault.make_key(tx, "subject")
+    bucket = _bucket(key_id)
+    vault.rotate_bucket(database, tenant, bucket)
+    put, at_put, go_on = Shelf.put, threading.Event(), threading.Event()
+
+    def slow(shelf: Shelf, slot: int, version: int, of: bytes) -> None:
+        put(shelf, slot, version, of)
+        at_put.set()
+        go_on.wait(10)
+
+    with ThreadPoolExecutor(2) as both, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Shelf, "put", slow)
+        second = both.submit(vault.rotate_bucket, database, tenant, bucket)
+        assert at_put.wait(10)
+        first = both.submit(vault.shred, database, tenant)  # it finds two keys on the shelf
+        with pytest.raises(TimeoutError):
+            first.result(0.5)  # it waits for the one who rotates
+        go_on.set()
+        second.result(10)
+        first.result(10)
+    with database.transaction(tenant) as tx:
+        assert vault.open_key(tx, key_id) == key
+    assert vault.shelf(tenant).doubled() == []
+
+
+def test_a_key_destroyed_between_a_rotation_and_its_end_dies_in_the_next_batch(house: House, tenant: TenantId) -> None:
+    # The batch cleared the mark of a bucket in which a key had died since: its old copies would have opened for ever.
+    with house.database.transaction(tenant) as tx:
+        key_id, key = house.vault.make_key(tx, "subject")
+    house.vault.rotate_bucket(house.database, tenant, _bucket(key_id))
+    with house.database.transaction(tenant) as tx:
+        [backup] = tx.all("keys.keys_get", keys=[key_id])
+        house.vault.destroy_key(tx, key_id)
+    house.vault._erase_old(house.database, tenant, _bucket(key_id))  # the end of the rotation above
+    assert house.vault._unwrap(house.vault.shelf(tenant), tenant, backup) == key
+    assert house.vault.shred(house.database, tenant) == 1
+    with pytest.raises(Gone):
+        house.vault._unwrap(house.vault.shelf(tenant), tenant, backup)
+
+
+def test_a_rotation_that_died_before_it_erased_is_ended_by_the_next_batch(house: House, tenant: TenantId) -> None:
+    house.vault.rotate_bucket(house.database, tenant, 7)
+    assert house.vault.shelf(tenant).doubled() == [7]
+    assert house.vault.shred(house.database, tenant) == 1
+    assert house.vault.shelf(tenant).doubled() == []
+    assert house.vault.shred(house.database, tenant) == 0
+
+
+def test_one_may_destroy_a_key_while_another_rotates_its_bucket(house: House, tenant: TenantId) -> None:
+    with house.database.transaction(tenant) as tx:
+        key_id, _ = house.vault.make_key(tx, "subject")
+    with ThreadPoolExecutor(1) as other:
+        with house.database.transaction(tenant) as tx:
+            tx.run("keys.bucket_dies", bucket=_bucket(key_id))
+            turning = other.submit(house.vault.rotate_bucket, house.database, tenant, _bucket(key_id))
+            with pytest.raises(TimeoutError):
+                turning.result(0.3)
+            assert house.vault.destroy_key(tx, key_id)  # it held the key and wanted the bucket; the other, the reverse
+        assert turning.result(10) == 2
+
+
+def test_keys_are_made_in_a_bucket_while_others_in_it_are_destroyed(house: House, tenant: TenantId) -> None:
+    with house.database.transaction(tenant) as destroying, house.database.transaction(tenant) as making:
+        destroying.run("keys.bucket_dies", bucket=9)
+        making.connection.execute("SET LOCAL lock_timeout = '2s'")
+        assert making.only("keys.bucket_open", bucket=9)["version"] == 1
+
+
+def test_a_process_that_runs_on_finds_the_root_that_another_has_rotated(house: House, tenant: TenantId) -> None:
+    with house.database.transaction(tenant) as tx:
+        key_id, key = house.vault.make_key(tx, "matter")
+    running = Vault(house.vault.folder)
+    house.vault.rotate_root()
+    with house.database.transaction(tenant) as tx:
+        assert running.open_key(tx, key_id) == key
+
+
+def test_nothing_is_put_on_a_shelf_under_a_root_that_was_replaced(house: House, tenant: TenantId) -> None:
+    before = house.vault.shelf(tenant)
+    house.vault.rotate_root()
+    with pytest.raises(Broken) as told:
+        before.put(3, 2, wrap.fresh())
+    assert told.value.code == "keys.shelf.other-root"
+
+
+def test_a_lost_shelf_is_missed_and_not_made_anew(house: House, tenant: TenantId) -> None:
+    (house.vault.folder / f"{tenant}.shelf").unlink()
+    with house.database.transaction(tenant) as tx, pytest.raises(Unavailable) as told:
+        house.vault.begin(tx)
+    assert told.value.code == "keys.shelf.missing"
+
+
+def test_two_that_begin_at_once_share_one_shelf(house: House) -> None:
+    with house.database.transaction(None) as tx:
+        tenant = tenants.add(tx, "Another", zone="UTC", region="ZA", retention="fica", at=AT)
+
+    def begin() -> bytes:
+        with house.database.transaction(tenant) as tx:
+            house.vault.begin(tx)
+        return house.vault.mark(tenant, "x")
+
+    with ThreadPoolExecutor(2) as both:
+        one, other = both.submit(begin), both.submit(begin)
+        assert one.result(30) == other.result(30) == house.vault.mark(tenant, "x")

@@ -1,6 +1,7 @@
 -- bucket_open --
--- The current version of a bucket, held steady for this transaction: nobody rotates it meanwhile.
-SELECT version FROM bucket WHERE tenant_id = %(tenant)s AND bucket = %(bucket)s FOR SHARE
+-- The current version of a bucket, held steady for this transaction: nobody rotates it meanwhile. Keys may be made
+-- in it while others are destroyed (FOR KEY SHARE): those who give new keys to many would else meet crosswise.
+SELECT version FROM bucket WHERE tenant_id = %(tenant)s AND bucket = %(bucket)s FOR KEY SHARE
 
 -- bucket_lock --
 -- The same for the one who rotates it.
@@ -17,18 +18,14 @@ SELECT %(tenant)s, b, 1 FROM generate_series(0, %(last)s) AS b
 ON CONFLICT DO NOTHING
 
 -- bucket_advance --
--- The new version becomes current.
-UPDATE bucket SET version = %(version)s
+-- The new version becomes current. What was destroyed before is dead with the old key; what dies from now on is not.
+UPDATE bucket SET version = %(version)s, dying = false
  WHERE tenant_id = %(tenant)s AND bucket = %(bucket)s AND version = %(was)s
 
 -- key_add --
 -- A new wrapped key.
 INSERT INTO sealed_key (tenant_id, key_id, kind, bucket, version, wrapped)
 VALUES (%(tenant)s, %(key)s, %(kind)s, %(bucket)s, %(version)s, %(wrapped)s)
-
--- key_get --
--- A wrapped key, and which version of its bucket wraps it.
-SELECT kind, bucket, version, wrapped FROM sealed_key WHERE tenant_id = %(tenant)s AND key_id = %(key)s
 
 -- keys_get --
 -- Several wrapped keys at once.
@@ -55,10 +52,6 @@ UPDATE bucket SET dying = true WHERE tenant_id = %(tenant)s AND bucket = %(bucke
 -- dying_buckets --
 -- Buckets in which a key was destroyed whose old copies could still be opened.
 SELECT bucket FROM bucket WHERE tenant_id = %(tenant)s AND dying ORDER BY bucket
-
--- bucket_lives --
--- The second step: the bucket key that could open old copies is gone.
-UPDATE bucket SET dying = false WHERE tenant_id = %(tenant)s AND bucket = %(bucket)s AND version = %(version)s
 
 -- all_keys --
 -- Every living wrapped key of the tenant, for the check that each one opens.

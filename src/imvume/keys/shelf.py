@@ -31,6 +31,8 @@ LOOKUP = BUCKETS  # the key of keyed hashes: by it people are found
 SIGNING = BUCKETS + 1  # the log's Ed25519 seed
 SLOTS = BUCKETS + 2
 
+OTHER_ROOT = "keys.shelf.other-root"
+
 _SECTOR = 512
 _MAGIC = b"imvume-shelf-1\0\0"
 _HEADER = struct.Struct(">16s16sI")
@@ -68,12 +70,7 @@ class Shelf:
         if magic != _MAGIC or slots != SLOTS:
             raise _damaged()
         if root_id != root.id:
-            raise Broken(
-                "keys.shelf.other-root",
-                "The shelf belongs to another root key.",
-                why="The root key was replaced, or the shelf comes from another house.",
-                remedy="Put back the root key that was used with it.",
-            )
+            raise _other_root()
 
     @classmethod
     def make(cls, path: Path, name: str, root: Root) -> Shelf:
@@ -120,6 +117,15 @@ class Shelf:
             os.fsync(old.fileno())
         return Shelf(self._path, self._name, root)
 
+    def doubled(self) -> list[int]:
+        """The buckets with a key in both halves: one of them is of before, or of a rotation that came to nothing."""
+        whole = self._read(0, _SECTOR * (1 + 2 * SLOTS))
+        if len(whole) < _SECTOR * (1 + 2 * SLOTS):
+            raise _damaged()
+        return [
+            slot for slot in range(BUCKETS) if all(_HALF.unpack_from(whole, _place(slot, half))[0] for half in (0, 1))
+        ]
+
     def slots(self) -> Iterator[tuple[int, int]]:
         """Every (slot, version) on the shelf whose key opens. Raises Broken at the first that does not."""
         for slot in range(SLOTS):
@@ -139,6 +145,9 @@ class Shelf:
     def _write(self, slot: int, version: int, wrapped: bytes, *, empty: bool = False) -> None:
         sector = _HALF.pack(0 if empty else version, len(wrapped)) + wrapped
         with self._locked() as descriptor:
+            # The root may have been rotated since we read it: under the old one this key would be lost.
+            if _HEADER.unpack(os.pread(descriptor, _HEADER.size, 0))[1] != self._root.id:
+                raise _other_root()
             os.pwrite(descriptor, sector.ljust(_SECTOR, b"\0"), _place(slot, version))
             os.fdatasync(descriptor)
 
@@ -185,6 +194,15 @@ def _write_whole(path: Path, root: Root, halves: Callable[[int], dict[int, bytes
         os.fsync(file.fileno())
     fresh_path.rename(path)
     fsync_folder(path.parent)
+
+
+def _other_root() -> Broken:
+    return Broken(
+        OTHER_ROOT,
+        "The shelf belongs to another root key.",
+        why="The root key was replaced, or the shelf comes from another house.",
+        remedy="Put back the root key that was used with it.",
+    )
 
 
 def _damaged() -> Broken:

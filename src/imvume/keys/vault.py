@@ -16,7 +16,7 @@ from imvume.basics.ids import KeyId, TenantId, uuid7
 from imvume.errors import Broken, Refused
 from imvume.keys import wrap
 from imvume.keys.root import Root, SealedFile, fsync_folder
-from imvume.keys.shelf import BUCKETS, LOOKUP, SIGNING, Gone, Shelf
+from imvume.keys.shelf import BUCKETS, LOOKUP, OTHER_ROOT, SIGNING, Gone, Shelf
 from imvume.store.database import Database, Row, Tx
 
 Kind = Literal["subject", "epoch", "matter"]
@@ -42,9 +42,8 @@ class Vault:
     def __init__(self, folder: Path) -> None:
         """Open the vault. Raises Unavailable or Broken as the root key's file deserves."""
         self.folder = folder
-        self._roots: list[Root] = [SealedFile(folder / "root.key")]
-        if (folder / "root.next").exists():  # a rotation of the root that was interrupted: both open until it is done
-            self._roots.append(SealedFile(folder / "root.next"))
+        self._lookups: dict[TenantId, bytes] = {}
+        self._roots = _roots(folder)
 
     @classmethod
     def make(cls, folder: Path) -> Vault:
@@ -59,13 +58,22 @@ class Vault:
     # Of the tenant -------------------------------------------------------------------------
 
     def begin(self, tx: Tx) -> None:
-        """Give the transaction's tenant its shelf and its buckets. Doing it twice does nothing."""
-        Shelf.make(self._path(tx.tenant), str(tx.tenant), self._roots[-1])
-        tx.run("keys.bucket_begin", last=BUCKETS - 1)
+        """Give the transaction's tenant its shelf and its buckets. Doing it twice does nothing.
+
+        Raises Unavailable where the tenant had a shelf and it is lost: a new one would open nothing.
+        """
+        # The rows first: of two that begin at once the second waits here, and then finds the shelf of the first.
+        if tx.run("keys.bucket_begin", last=BUCKETS - 1):
+            Shelf.make(self._path(tx.tenant), str(tx.tenant), self._roots[-1])
+        else:
+            self.shelf(tx.tenant)
 
     def mark(self, tenant: TenantId, *parts: str | bytes) -> bytes:
         """A keyed hash of 16 bytes under the tenant's own key: how people and files are found again."""
-        return wrap.mark(self.shelf(tenant).key(LOOKUP, 1), *parts)
+        # Kept in memory, unlike any other key: it opens nothing, never changes, and is asked for at every turn.
+        if tenant not in self._lookups:
+            self._lookups[tenant] = self.shelf(tenant).key(LOOKUP, 1)
+        return wrap.mark(self._lookups[tenant], *parts)
 
     def house_mark(self, *parts: str | bytes) -> bytes:
         """A keyed hash of 16 bytes for what belongs to no tenant yet: who tries to sign in, and from where.
@@ -84,13 +92,23 @@ class Vault:
 
     def shelf(self, tenant: TenantId) -> Shelf:
         """The tenant's shelf, under whichever root wraps it."""
-        for root in self._roots[:-1]:
+        try:
+            return self._shelf(tenant)
+        except Broken as error:
+            if error.code != OTHER_ROOT:
+                raise
+        self._roots = _roots(self.folder)  # another process has rotated the root since we read it
+        return self._shelf(tenant)
+
+    def _shelf(self, tenant: TenantId) -> Shelf:
+        *others, last = self._roots
+        for root in others:
             try:
                 return Shelf(self._path(tenant), str(tenant), root)
             except Broken as error:
-                if error.code != "keys.shelf.other-root":
+                if error.code != OTHER_ROOT:
                     raise
-        return Shelf(self._path(tenant), str(tenant), self._roots[-1])
+        return Shelf(self._path(tenant), str(tenant), last)
 
     # Keys that are rows --------------------------------------------------------------------
 
@@ -125,10 +143,9 @@ class Vault:
 
     def destroy_key(self, tx: Tx, key_id: KeyId) -> bool:
         """Remove the key's row. Old copies of it die in the next `shred`. False if it was dead already."""
-        if tx.run("keys.key_destroy", key=key_id) == 0:
-            return False
+        # The bucket before the key, as `rotate_bucket` takes them: or each would wait for the other.
         tx.run("keys.bucket_dies", bucket=_bucket(key_id))
-        return True
+        return tx.run("keys.key_destroy", key=key_id) > 0
 
     def shred(self, database: Database, tenant: TenantId) -> int:
         """Kill every old copy of every key that was destroyed before this began; answers how many buckets it took.
@@ -138,18 +155,18 @@ class Vault:
         key overwritten. Interrupted anywhere it can be run again: nothing is lost, nothing lives on.
         """
         with database.transaction(tenant) as tx:
-            buckets = [row["bucket"] for row in tx.all("keys.dying_buckets")]
-        for bucket in buckets:
-            # Always anew, also where a crash came after the rotation: once too often costs a millisecond.
-            version = self.rotate_bucket(database, tenant, bucket)
-            self.shelf(tenant).erase(bucket, keep=version)
-            passed("rotate.old-key-erased")
-            with database.transaction(tenant) as tx:
-                tx.run("keys.bucket_lives", bucket=bucket, version=version)
-        return len(buckets)
+            dying = [row["bucket"] for row in tx.all("keys.dying_buckets")]
+        for bucket in dying:
+            self.rotate_bucket(database, tenant, bucket)
+        # Looked for after the rotations: what another worker has rotated and not yet erased is ours to wait for,
+        # and so is what a crash left behind.
+        doubled = self.shelf(tenant).doubled()
+        for bucket in doubled:
+            self._erase_old(database, tenant, bucket)
+        return len({*dying, *doubled})
 
     def rotate_bucket(self, database: Database, tenant: TenantId, bucket: int) -> int:
-        """A new key for one bucket; the old one stays on the shelf until `Shelf.erase`. Answers the new version."""
+        """A new key for one bucket; the old one stays on the shelf until it is erased. Answers the new version."""
         shelf = self.shelf(tenant)
         with database.transaction(tenant) as tx:
             was = tx.only("keys.bucket_lock", bucket=bucket)["version"]
@@ -171,8 +188,8 @@ class Vault:
         with database.transaction(tenant) as tx:
             rows = tx.all("keys.bucket_versions")
         for done, row in enumerate(rows, 1):
-            current = self.rotate_bucket(database, tenant, row["bucket"])
-            self.shelf(tenant).erase(row["bucket"], keep=current)
+            self.rotate_bucket(database, tenant, row["bucket"])
+            self._erase_old(database, tenant, row["bucket"])
             told(done, len(rows))
         return len(rows)
 
@@ -211,11 +228,18 @@ class Vault:
             except Broken:
                 yield row["key_id"]
 
+    def _erase_old(self, database: Database, tenant: TenantId, bucket: int) -> None:
+        # Nobody rotates the bucket meanwhile: the half beside the current one would be the key that is about to be it.
+        with database.transaction(tenant) as tx:
+            version = tx.only("keys.bucket_lock", bucket=bucket)["version"]
+            self.shelf(tenant).erase(bucket, keep=version)
+        passed("rotate.old-key-erased")
+
     def _shelf_under_any(self, tenant: TenantId, new: Root) -> Shelf | None:
         try:
             Shelf(self._path(tenant), str(tenant), new)
         except Broken as error:
-            if error.code != "keys.shelf.other-root":
+            if error.code != OTHER_ROOT:
                 raise
             return Shelf(self._path(tenant), str(tenant), self._roots[0])
         return None  # done before the interruption
@@ -234,6 +258,13 @@ class Vault:
                 remedy="Run `imvume verify`; restore that row from the last good backup.",
             )
         return wrap.unwrap(shelf.key(bucket, row["version"]), _context(tenant, row["kind"], key_id), row["wrapped"])
+
+
+def _roots(folder: Path) -> list[Root]:
+    roots: list[Root] = [SealedFile(folder / "root.key")]
+    if (folder / "root.next").exists():  # a rotation of the root that was interrupted: both open until it is done
+        roots.append(SealedFile(folder / "root.next"))
+    return roots
 
 
 def _bucket(key_id: UUID) -> int:

@@ -1,6 +1,6 @@
 """The few ways in which one secret protects another. Pure; every context is bound in.
 
-AES key wrap (RFC 3394) under a key derived by HKDF-Expand-SHA-256 (RFC 5869) for one
+AES key wrap (RFC 3394) under a key derived by HKDF-SHA-256 (RFC 5869) for one
 purpose and one object, so that a wrapped key moved to another row does not open.
 """
 
