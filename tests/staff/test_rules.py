@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imvume.errors import BadInput, Refused
@@ -55,6 +55,7 @@ def test_a_clock_set_back_makes_nothing_fresh() -> None:
     assert not rules.fresh(AT, at=AT - timedelta(seconds=1), within=within)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 100))
 def test_the_pause_never_shrinks_and_never_becomes_a_lock_out(failures: int, free: int) -> None:
     pause = rules.pause(failures, free=free)

@@ -89,7 +89,7 @@ class Served:
         return visitor
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _quick_passwords() -> Iterator[None]:
     """Real argon2id with the least it takes: it is slow on purpose, and these tests sign in by the hundred."""
     with pytest.MonkeyPatch.context() as patch:

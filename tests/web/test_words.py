@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imvume.web import waveform, words
@@ -63,6 +63,7 @@ def test_how_long_ago_is_said_coarsely(back: int, says: str) -> None:
     assert words.ago(AT - timedelta(seconds=back), AT) == says
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_code_in_a_sentence_opens_no_other_tag(text: str) -> None:
     said = str(words.said(text))
@@ -75,6 +76,7 @@ def test_a_command_in_a_sentence_is_code() -> None:
     assert words.said("Run `imvume verify` & wait.") == "Run <code>imvume verify</code> &amp; wait."
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["caller", "agent", "both"]), st.binary(max_size=420)))
 def test_every_leg_is_drawn_inside_its_lane(peaks: dict[str, bytes]) -> None:
     lanes = waveform.lanes(peaks)
@@ -127,6 +129,7 @@ def test_a_path_out_of_the_house_leads_to_the_first_page(path: str) -> None:
     assert own_path(path) == "/"
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="/\\.:@ \t\na?#", max_size=12))
 def test_no_text_leads_out_of_the_house(text: str) -> None:
     path = own_path(text)

@@ -108,6 +108,8 @@ def _endpoint(house: House, door: Door, now: Callable[[], datetime], tls: bool) 
                 rules.require(asked.who.role, door.who)
             if door.method == "POST":
                 asked = replace(asked, form=await _form(request))
+            if any("\0" in value for value in (*asked.query.values(), *asked.form.values())):
+                raise _unreadable("It holds a sign that no text has.")  # PostgreSQL keeps none, and nobody types one
             return await run_in_threadpool(door.answer, asked)
         except ImvumeError as error:
             if error.status >= 500:
@@ -164,8 +166,6 @@ async def _form(request: Request) -> dict[str, str]:
         fields = parse_qsl(text, keep_blank_values=True, max_num_fields=FORM_FIELDS_MAX, errors="strict")
     except ValueError:
         raise _unreadable("Its fields are not text in UTF-8.") from None
-    if any("\0" in value for _, value in fields):  # PostgreSQL keeps none, and nobody types one
-        raise _unreadable("It holds a sign that no text has.")
     return dict(fields)
 
 
