@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 import pytest
 from importing import Bench, Given, codes, known, notes
-from pbx import START, channel, sound
+from pbx import START, at, channel, sound
 
 from imvume.errors import BadInput
 from imvume.telephony.importers import engine
@@ -148,6 +149,16 @@ def test_lines_of_the_records_that_cannot_be_read_are_told_of_without_a_file(ben
     outcome = bench.run(records)
     assert codes(outcome) == {"": "telephony.record.unreadable"}
     assert outcome.taken == 1
+
+
+def test_a_wrong_zone_is_noticed_by_the_ids_of_the_channels_and_said_once(bench: Bench) -> None:
+    late = [replace(known(n), facts=replace(known(n).facts, started_at=at(n, 7200))) for n in range(8)]
+    for n in range(8):
+        bench.sound(f"day{n % 2}/{channel(n)}.wav", pitch=300 + 40 * n, seconds=0.1)
+    outcome = bench.run(Given(*late))
+    assert outcome.taken == 8
+    assert [remark.error.code for remark in outcome.notes] == ["telephony.zone.doubtful"]
+    assert "2 hours later" in outcome.notes[0].error.what
 
 
 def test_a_dry_run_says_what_it_would_do_and_does_nothing(bench: Bench) -> None:

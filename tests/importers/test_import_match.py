@@ -105,9 +105,9 @@ def test_a_file_without_a_record_is_left() -> None:
     assert left.stem == channel(2)
 
 
-def unrecorded(name: str, *, ago: float = 0) -> Group:
+def unrecorded(name: str, *, ago: float = 0, mixed: bool = False) -> Group:
     (recording,) = match.recordings([entry(name, ago=ago)])
-    return match.unrecorded(recording, source="pbx", zone=ZONE, region="ZA", outside="9", mark="file-0123")
+    return match.unrecorded(recording, source="pbx", zone=ZONE, region="ZA", outside="9", mixed=mixed, mark="file-0123")
 
 
 def test_without_a_record_a_freepbx_name_tells_what_it_knows() -> None:
@@ -127,6 +127,24 @@ def test_a_wall_clock_in_a_name_is_read_in_the_pbxs_zone_and_an_old_file_time_is
     facts = unrecorded("20261123-090100_447700900123-all.wav", ago=-86_400).facts
     assert (facts.started_at, facts.ended_at) == (at(1), None)
     assert [p.value for p in facts.parties] == [NALEDI]
+
+
+def test_a_dialler_without_records_still_has_both_voices_in_every_file() -> None:
+    group = unrecorded("20261123-090100_447700900123-in.wav", mixed=True)
+    assert [part.role for part in group.parts] == ["both"]
+    assert not group.alone
+
+
+def test_times_that_are_all_off_by_the_same_hours_are_doubted() -> None:
+    def off(n: int, hours: float) -> Record:
+        return record(n, facts=CallFacts("pbx", channel(n), at(n) + timedelta(hours=hours)))
+
+    assert match.zone_doubt([off(n, 2) for n in range(5)]) == timedelta(hours=2)
+    assert match.zone_doubt([off(n, -5.75) for n in range(5)]) == timedelta(hours=-5.75)
+    assert match.zone_doubt([off(n, 0) for n in range(5)]) is None
+    assert match.zone_doubt([off(n, n) for n in range(5)]) is None
+    assert match.zone_doubt([off(n, 2) for n in range(2)]) is None
+    assert match.zone_doubt([record(n, origin="") for n in range(5)]) is None
 
 
 def test_what_to_ask_for_says_whether_the_time_can_be_trusted() -> None:

@@ -91,6 +91,7 @@ def import_(door: Door, folder: Path, kind: str, records: tuple[str, ...], **giv
             zone=zone,
             region=own.region,
             outside=given["outside"],
+            mixed=kind == "vicidial",
             move=given["move"],
             dry=dry,
             settle_seconds=house.config.settle_seconds,

@@ -33,6 +33,7 @@ class Plan:
     """What to import and how.
 
     source: the short name of this PBX. zone, region, outside: how its records and names are read.
+    mixed: every file of this PBX holds all voices, whatever its name says (VICIdial).
     move: remove a file once what was sealed of it has been read back. dry: only say what would be done.
     wait_seconds: how long to stay for files that still grow, when all others are done.
     """
@@ -41,6 +42,7 @@ class Plan:
     zone: ZoneInfo
     region: str
     outside: str = "9"
+    mixed: bool = False
     move: bool = False
     dry: bool = False
     settle_seconds: float = 10.0
@@ -77,6 +79,7 @@ class Import:
         self._tally = Tally(teller)
         self._in_hand: dict[Future[Taken], Group] = {}
         self._given_up: set[Entry] = set()
+        self._doubted = False  # whether it was said that the zone seems wrong: once is enough
 
     def run(self, *, counted: bool = False) -> Outcome:
         """Import all there is, and wait for what still grows as long as the plan says.
@@ -171,6 +174,9 @@ class Import:
         records = self._taking.patiently(lambda: self._records.find(wants))
         while self._records.refused:
             self._tally.refuse("", self._records.refused.pop(0))
+        if not self._doubted and (off := match.zone_doubt(records)):
+            self._doubted = True
+            self._tally.note("", reasons.other_zone(off))
         groups, left = match.calls(ready, records, zone=plan.zone, mark=self._ref)
         yield from groups
         for recording in left:
@@ -178,9 +184,14 @@ class Import:
                 for entry, _ in recording.files:
                     self._tally.wait(entry, "record")
                 continue
-            mark = self._ref(recording)
             yield match.unrecorded(
-                recording, source=plan.source, zone=plan.zone, region=plan.region, outside=plan.outside, mark=mark
+                recording,
+                source=plan.source,
+                zone=plan.zone,
+                region=plan.region,
+                outside=plan.outside,
+                mixed=plan.mixed,
+                mark=self._ref(recording),
             )
 
     def _submit(self, pool: ThreadPoolExecutor, group: Group, marks: Mapping[Entry, bytes]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -12,10 +12,12 @@ from zoneinfo import ZoneInfo
 from imvume.calls.facts import NO_RECORD, CallFacts, Party, PieceRole
 from imvume.telephony.importers import names, numbers
 from imvume.telephony.importers.folder import Entry
+from imvume.telephony.importers.legs import epoch
 from imvume.telephony.importers.names import Name
 from imvume.telephony.importers.records import Want
 from imvume.telephony.importers.translate import Record, Side
 
+DOUBTED_MIN = 3  # calls; one that is off by an hour may have waited for an hour
 LONGEST = timedelta(hours=12)  # between a call's start and the end of its recording, where only the file tells
 
 
@@ -88,9 +90,12 @@ def calls(
     return [_group(record, some, mark) for record, some in together.values()], left
 
 
-def unrecorded(recording: Recording, *, source: str, zone: ZoneInfo, region: str, outside: str, mark: str) -> Group:
+def unrecorded(
+    recording: Recording, *, source: str, zone: ZoneInfo, region: str, outside: str, mixed: bool, mark: str
+) -> Group:
     """The call of which only the recording was found: what its name and its time tell, and no more.
 
+    mixed: every file of this PBX holds all voices, whatever its name says.
     mark: a keyed mark of where it lay; never the path itself, which holds numbers.
     """
     name = recording.files[0][1]
@@ -112,7 +117,26 @@ def unrecorded(recording: Recording, *, source: str, zone: ZoneInfo, region: str
         disposition=NO_RECORD,
     )
     side: Side = "agent" if name.direction == "out" else "caller"
-    return Group(facts, tuple(_parts(recording, side, mixed=False)), _alone([recording]))
+    return Group(facts, tuple(_parts(recording, side, mixed=mixed)), not mixed and _alone([recording]))
+
+
+def zone_doubt(records: Sequence[Record]) -> timedelta | None:
+    """By how much the records' times are off, if nearly all are off by the same quarters of an hour; else None.
+
+    A channel's id holds the second in which it was made, whatever zone the PBX lives in.
+    """
+    offsets: Counter[int] = Counter()
+    for record in records:
+        made = epoch(record.origin)
+        if made is not None:
+            off = record.facts.started_at.timestamp() - made
+            quarters = round(off / 900)
+            offsets[quarters if abs(off - 900 * quarters) < 10 else 0] += 1
+    if not offsets:
+        return None
+    quarters, count = offsets.most_common(1)[0]
+    sure = quarters != 0 and count >= DOUBTED_MIN and count >= 0.8 * offsets.total()
+    return timedelta(minutes=15 * quarters) if sure else None
 
 
 def _named_at(name: Name, zone: ZoneInfo) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Literal
 
 from imvume.errors import BadInput, Conflict, ImvumeError, Unavailable
@@ -43,4 +44,17 @@ def half_alone() -> ImvumeError:
         "Only one side of this call is there.",
         why="The file of the other leg, and a mix of both, are missing or could not be taken.",
         remedy="It was taken as it is; import the other side when it is found, and it joins the same call.",
+    )
+
+
+def other_zone(off: timedelta) -> ImvumeError:
+    """Call records whose times are all off by the same hours."""
+    hours = off.total_seconds() / 3600
+    return BadInput(
+        "telephony.zone.doubtful",
+        f"The times in the call records are {abs(hours):g} hours {'later' if hours > 0 else 'earlier'} than the ids "
+        "of their channels say.",
+        why="The PBX seems to live in another time zone than the one they were read in.",
+        remedy="Say the right one with --pbx-zone (UTC where cdr.conf has usegmtime); calls already taken keep the "
+        "times they were taken with.",
     )

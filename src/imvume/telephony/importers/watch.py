@@ -144,6 +144,7 @@ class Watcher:
             zone=zone,
             region=tenant.region,
             outside=watch.outside,
+            mixed=watch.kind == "vicidial",
             settle_seconds=config.settle_seconds,
             workers=config.workers,
             move=watch.move,
@@ -163,6 +164,8 @@ class Watcher:
                 removed=outcome.removed,
                 audio_seconds=round(outcome.audio_seconds, 1),
             )
+        if any(remark.error.code == "telephony.zone.doubtful" for remark in outcome.notes):
+            log.warning("the zone of this PBX seems wrong", pbx=self._watch.name, code="telephony.zone.doubtful")
         if outcome.refused:
             # By code alone: the names are people's. `imvume import` of the same folder names each to the operator.
             codes = Counter(remark.error.code for remark in outcome.refusals)
