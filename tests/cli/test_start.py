@@ -113,7 +113,7 @@ def _answers(address: str) -> int:
 
 
 def test_from_nothing_to_a_link_that_opens_and_back_to_nothing(home: Path, begin: Callable[..., Running]) -> None:
-    first = begin("--empty")
+    first = begin()
     said = first.ready()
     assert _answers(said["set_up"]) == 200
     assert set(first.children()) == {"web", "worker"}

@@ -56,7 +56,7 @@ def started(home: Path) -> Iterator[dict[str, Any]]:
     said = home.with_name("said")
     with said.open("wb") as errors:
         running = subprocess.Popen(
-            [*PROGRAM, "--home", str(home), "start", "--empty", "--listen", listen, "--json"],
+            [*PROGRAM, "--home", str(home), "start", "--listen", listen, "--json"],
             stdout=subprocess.PIPE, stderr=errors, text=True,
         )  # fmt: skip
         try:

@@ -35,19 +35,10 @@ READY_SECONDS = 60.0  # for the console to answer; a slow disk may take ten
 
 
 @command("start")
-@click.option("--empty", is_flag=True, help="An empty house. This is what start does by itself.")
-@click.option("--demo", is_flag=True, help="A fictional contact centre, in a house of its own; as `imvume demo`.")
 @click.option("--listen", metavar="HOST:PORT", help="Where the console answers, instead of the setting.")
-def start(door: Door, empty: bool, demo: bool, listen: str | None) -> None:
+def start(door: Door, listen: str | None) -> None:
     """Start Imvume: database, console and worker; make the house if there is none. Ctrl-C stops everything."""
-    if demo and empty:
-        raise click.UsageError("--empty and --demo are two different houses.")
-    if demo:
-        from imvume.cli import demo as shown
-
-        shown.run(door, listen=listen)
-    else:
-        run(door, listen=listen)
+    run(door, listen=listen)
 
 
 def run(
