@@ -21,6 +21,7 @@ from imvume.archive.sound.windows import Reader, Window, read_at
 MAGIC = b"fLaC"
 _HEAD = 42  # the magic, and STREAMINFO with its block header
 _BLOCKS_MAX = 128
+_STEP_MIN = 1_024
 _PASS_ON = 65_536  # bytes collected before they are passed on
 
 
@@ -78,7 +79,8 @@ def blocks(window: Window, head: Head) -> Iterator[NDArray[Any]]:
 
     One at a time, so that of a file that was cut nothing is lost but the frame that was cut.
     """
-    step = min(max(int.from_bytes(head.streaminfo[2:4], "big"), 16), BLOCK)
+    # The size of a frame, as its header has it; but one that says 16 would have us call the decoder for days.
+    step = min(max(int.from_bytes(head.streaminfo[2:4], "big"), _STEP_MIN), BLOCK)
     with Decoder(window) as decoder:
         while len(block := decoder.read(step, "int32" if head.bits > 16 else "int16")):
             yield block

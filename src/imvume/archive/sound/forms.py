@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imvume.archive.sound import g711
-from imvume.archive.sound.facts import LOSSY, Coding, Sound
+from imvume.archive.sound.facts import Sound
 
 Samples = NDArray[Any]
 
@@ -153,12 +153,3 @@ def asis(sound: Sound) -> str:
             return "asis-wav-mp3"
         case _:
             return f"asis-{sound.coding}"
-
-
-def coding(codec: str) -> Coding:
-    """The lossy coding inside an `asis-` codec."""
-    name = {"asis-wav49": "gsm", "asis-wav-mp3": "mp3"}.get(codec, codec.removeprefix("asis-"))
-    for known in LOSSY:
-        if known == name:
-            return known  # type: ignore[return-value]  # LOSSY holds Coding literals only
-    raise ValueError("no such codec")  # a row that no version of this program wrote

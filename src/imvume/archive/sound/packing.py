@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from imvume.archive.sound import flac, forms, g711, refusals
 from imvume.archive.sound.decode import Undecodable
-from imvume.archive.sound.facts import BLOCK, Packed, Part, Sound, bounded
+from imvume.archive.sound.facts import BLOCK, Packed, Part, Sound
 from imvume.archive.sound.lossy import Lossy
 from imvume.archive.sound.peaks import Peaks
 from imvume.archive.sound.windows import Reader, read_at
@@ -105,7 +105,8 @@ def _asis(file: Reader, sound: Sound, write: Callable[[bytes], object]) -> Packe
             # The container counted otherwise than the decoder. The decoder is believed, and the picture fitted to it.
             frames, drawn = _drawn(lossy, frames)
         rate, channels = lossy.rate, lossy.channels
-    bounded(rate, channels, frames, hours_max=sound.frames // (3600 * rate) + 1)
+    if frames < 1:
+        raise refusals.damaged()
     return Packed(forms.asis(sound), rate, channels, frames, hashed.digest(), drawn)
 
 
