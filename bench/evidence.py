@@ -77,7 +77,7 @@ def write(dsn: str, tenant: UUID, go: Event, seconds: float, per: int, singly: b
         with database.transaction(TenantId(tenant)):
             pass
         go.wait()
-        written, until = 0, time.perf_counter() + seconds
+        written, until, cpu = 0, time.perf_counter() + seconds, time.process_time()
         while time.perf_counter() < until:
             with database.transaction(TenantId(tenant)) as tx:
                 if singly:
@@ -87,7 +87,7 @@ def write(dsn: str, tenant: UUID, go: Event, seconds: float, per: int, singly: b
                 else:
                     ledger.record_all(tx, [entry(n) for n in range(per)])
             written += per
-        counts.put(written)
+        counts.put((written, time.process_time() - cpu))
 
 
 def write_peer(dsn: str, table: str, go: Event, seconds: float, per: int, counts: Any) -> None:
@@ -95,28 +95,59 @@ def write_peer(dsn: str, table: str, go: Event, seconds: float, per: int, counts
     statement = f"INSERT INTO {table} (type, about, body) SELECT * FROM unnest(%s::text[], %s::uuid[], %s::bytea[])"  # noqa: S608
     with psycopg.connect(dsn) as connection:
         go.wait()
-        written, until = 0, time.perf_counter() + seconds
+        written, until, cpu = 0, time.perf_counter() + seconds, time.process_time()
         while time.perf_counter() < until:
             said = [entry(n) for n in range(per)]
             bodies = [ledger.body(uuid7(), one) for one in said]
             connection.execute(statement, [[one.type for one in said], [one.about for one in said], bodies])
             connection.commit()
             written += per
-        counts.put(written)
+        counts.put((written, time.process_time() - cpu))
 
 
-def place(dsn: str, tenant: UUID, keys: Path, go: Event, stop: Event) -> None:
+def place(dsn: str, tenant: UUID, keys: Path, go: Event, stop: Event, counts: Any) -> None:
     """Give places as the worker does, as long as there is anything to place; a little rest where there is not."""
     vault = Vault(keys)
     with Database(dsn, connections_max=1) as database:
         go.wait()
+        cpu = time.process_time()
         while True:
             ended = stop.is_set()
             count = sequence(database, vault, TenantId(tenant), at=clock.now(), heads_in=keys)
             if count < BATCH:
                 if ended and count == 0:
+                    counts.put((0, time.process_time() - cpu))
                     return
                 time.sleep(0.2)
+
+
+class Spent:
+    """Seconds of CPU that the server has taken since this was made.
+
+    A machine that has other work to do slows every wall clock; the CPU that an entry costs it changes little.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._server = int((folder / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
+        self._before = self._now()
+
+    def seconds(self) -> float:
+        return self._now() - self._before
+
+    def _now(self) -> float:
+        ticks = sum(map(int, _stat(self._server)[11:15]))  # of the server and of those it has seen end
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                fields = _stat(int(path.name))
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if int(fields[1]) == self._server:
+                ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 # What is measured ----------------------------------------------------------------------------
@@ -124,46 +155,49 @@ def place(dsn: str, tenant: UUID, keys: Path, go: Event, stop: Event) -> None:
 
 def written_and_placed(
     dsn: str, tenant: TenantId, keys: Path, seconds: float, *, per: int, singly: bool = False
-) -> tuple[float, float]:
-    """Entries a second: committed by the writers, and standing in the log under a signed checkpoint."""
+) -> tuple[float, float, float]:
+    """Entries a second: committed by the writers, and placed under a signed checkpoint; CPU seconds for each."""
     spawn = multiprocessing.get_context("spawn")
     go, stop, counts = spawn.Event(), spawn.Event(), spawn.Queue()
     writers = [
         spawn.Process(target=write, args=(dsn, tenant, go, seconds, per, singly, counts)) for _ in range(WRITERS)
     ]
-    placer = spawn.Process(target=place, args=(dsn, tenant, keys, go, stop))
+    placer = spawn.Process(target=place, args=(dsn, tenant, keys, go, stop, counts))
     for process in [*writers, placer]:
         process.start()
     time.sleep(3)  # until all have connected
-    began = time.perf_counter()
+    began, spent = time.perf_counter(), Spent(keys.parent)
     go.set()
-    total: int = sum(counts.get() for _ in writers)
+    told = [counts.get() for _ in writers]
     committed = time.perf_counter() - began
     stop.set()
+    told.append(counts.get())
     placer.join()
     placed = time.perf_counter() - began
     for process in writers:
         process.join()
     with Database(dsn) as database, database.transaction(tenant) as tx:
         assert ledger.waiting(tx).count == 0
-    return total / committed, total / placed
+    total = sum(written for written, _ in told)
+    return total / committed, total / placed, (spent.seconds() + sum(cpu for _, cpu in told)) / total
 
 
-def peer(dsn: str, table: str, seconds: float, *, per: int) -> float:
-    """Rows a second into a table of the peer's, by as many connections."""
+def peer(dsn: str, table: str, folder: Path, seconds: float, *, per: int) -> tuple[float, float]:
+    """Rows a second into a table of the peer's, by as many connections; CPU seconds for each."""
     spawn = multiprocessing.get_context("spawn")
     go, counts = spawn.Event(), spawn.Queue()
     writers = [spawn.Process(target=write_peer, args=(dsn, table, go, seconds, per, counts)) for _ in range(WRITERS)]
     for process in writers:
         process.start()
     time.sleep(3)
-    began = time.perf_counter()
+    began, spent = time.perf_counter(), Spent(folder)
     go.set()
-    total: int = sum(counts.get() for _ in writers)
+    told = [counts.get() for _ in writers]
     took = time.perf_counter() - began
     for process in writers:
         process.join()
-    return total / took
+    total = sum(written for written, _ in told)
+    return total / took, (spent.seconds() + sum(cpu for _, cpu in told)) / total
 
 
 def fill(database: Database, vault: Vault, tenant: TenantId, keys: Path, leaves: int) -> float:
@@ -196,7 +230,7 @@ def timed(rounds: int, act: Callable[[int], object]) -> tuple[float, float]:
     return statistics.median(took), took[len(took) * 99 // 100]
 
 
-def proofs(database: Database, vault: Vault, tenant: TenantId, rounds: int) -> list[tuple[str, str, str]]:
+def proofs(database: Database, vault: Vault, tenant: TenantId, rounds: int) -> list[tuple[str, ...]]:
     """Proofs of entries at random, made from the tables and checked with nothing but the key."""
     with database.transaction(tenant) as tx:
         size = tx.only("evidence.checkpoint_newest")["size"]
@@ -232,7 +266,7 @@ def main() -> None:
     options.add_argument("--leaves", type=int, default=1_000_000)
     asked = options.parse_args()
     keys = asked.folder.absolute() / "keys"
-    rows: list[tuple[str, str, str]] = []
+    rows: list[tuple[str, ...]] = []
     with Postgres(asked.folder) as server, Database(server.dsn) as database:
         migrate(server.owner_dsn)
         with psycopg.connect(server.owner_dsn) as connection:
@@ -245,31 +279,34 @@ def main() -> None:
             )  # fmt: skip
         with database.transaction(tenant) as tx:
             vault.begin(tx)
-        ours: dict[str, list[tuple[float, float]]] = {}
-        theirs: dict[str, list[float]] = {}
+        ours: dict[str, list[tuple[float, float, float]]] = {}
+        theirs: dict[str, list[tuple[float, float]]] = {}
         for _ in range(asked.runs):  # in turns, so that another load on the machine meets all alike
             for what, per, singly in OURS:
                 ours.setdefault(what, []).append(
                     written_and_placed(server.dsn, tenant, keys, asked.seconds, per=per, singly=singly)
                 )
             for what, table, per in THEIRS:
-                theirs.setdefault(what, []).append(peer(server.dsn, table, asked.seconds, per=per))
-        for what, pairs in ours.items():
-            for when, values in zip((", committed", ", placed and signed"), zip(*pairs, strict=True), strict=True):
-                rows.append((f"ours: {what}{when}", _rate(values), _range(values)))
-        rows += [(what, _rate(values), _range(values)) for what, values in theirs.items()]
+                theirs.setdefault(what, []).append(peer(server.dsn, table, asked.folder, asked.seconds, per=per))
+        for what, runs in ours.items():
+            committed, placed, cpu = zip(*runs, strict=True)
+            rows.append((f"ours: {what}, committed", _rate(committed), _range(committed), ""))
+            rows.append((f"ours: {what}, placed and signed", _rate(placed), _range(placed), _cpu(cpu)))
+        for what, those in theirs.items():
+            rates, cpu = zip(*those, strict=True)
+            rows.append((what, _rate(rates), _range(rates), _cpu(cpu)))
         backlog = fill(database, vault, tenant, keys, asked.leaves)
         if backlog:
-            rows.append(("a backlog is placed at", f"{backlog:,.0f}/s", ""))
+            rows.append(("a backlog is placed at", f"{backlog:,.0f}/s", "", ""))
         rows += proofs(database, vault, tenant, 1000)
         rows += reading(database, vault, tenant, keys, asked.folder)
     print(f"\n{WRITERS} connections, {os.cpu_count()} cores, medians of {asked.runs} runs\n")
-    print("| what | median | 99 % or range |\n|---|---|---|")
+    print("| what | median | 99 % or range | CPU each |\n|---|---|---|---|")
     for row in rows:
-        print("| " + " | ".join(row) + " |")
+        print("| " + " | ".join([*row, ""][:4]) + " |")
 
 
-def reading(database: Database, vault: Vault, tenant: TenantId, keys: Path, folder: Path) -> list[tuple[str, str, str]]:
+def reading(database: Database, vault: Vault, tenant: TenantId, keys: Path, folder: Path) -> list[tuple[str, ...]]:
     """The whole log verified, and published as files."""
     began = time.perf_counter()
     verification = Verification(database, tenant, vkeys=[note.vkey(vault, tenant)], heads_in=keys, at=clock.now())
@@ -288,6 +325,10 @@ def reading(database: Database, vault: Vault, tenant: TenantId, keys: Path, fold
 
 def _rate(values: Sequence[float]) -> str:
     return f"{statistics.median(values):,.0f}/s"
+
+
+def _cpu(values: Sequence[float]) -> str:
+    return f"{statistics.median(values) * 1e6:.0f} µs"
 
 
 def _range(values: Sequence[float]) -> str:
