@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from test_verifying import check
 
 from imvume.archive import destroying, holding, opening
 from imvume.archive.house import House
@@ -91,3 +93,57 @@ def test_there_is_no_cap_on_what_is_held(house: House, tenant: TenantId, take: T
         holding.hold(tx, house.vault, calls, reason=WHY, by=None, at=AT)
         [matter] = tx.all("archive.matters", limit=10)
     assert matter["calls"] == 12
+
+
+def test_an_order_that_meets_a_release_in_the_same_instant_is_carried_out(
+    house: House, tenant: TenantId, take: Take
+) -> None:
+    # The order saw the hold and waited for its end; the end did not see the order yet, and nobody came back for it.
+    call = take().call
+    with house.database.transaction(tenant) as tx:
+        matter = holding.hold(tx, house.vault, [call], reason=WHY, by=None, at=AT)
+
+    def release() -> destroying.Outcome | None:
+        with house.database.transaction(tenant) as tx:
+            holding.release(tx, house.vault, matter, by=None, at=AT)
+            return destroying.go_on(tx, call, at=AT)
+
+    with ThreadPoolExecutor(1) as other:
+        with house.database.transaction(tenant) as tx:
+            ordered = destroying.destroy(tx, call, ground="erasure", reason="Asked", by=None, at=AT, when_released=True)
+            releasing = other.submit(release)
+            with pytest.raises(TimeoutError):
+                releasing.result(0.3)
+        gone = releasing.result(10)
+    assert not ordered.destroyed
+    assert gone is not None
+    assert gone.destroyed
+
+
+def test_a_call_named_twice_is_held_once(house: House, tenant: TenantId, take: Take) -> None:
+    call = take().call
+    with house.database.transaction(tenant) as tx:
+        holding.hold(tx, house.vault, [call, call], reason=WHY, by=None, at=AT)
+    assert check(house, tenant).findings == []
+
+
+def test_a_hold_that_ends_while_its_key_is_rotated_leaves_no_key_behind(
+    house: House, tenant: TenantId, take: Take
+) -> None:
+    call = take().call
+    with house.database.transaction(tenant) as tx:
+        matter = holding.hold(tx, house.vault, [call], reason=WHY, by=None, at=AT)
+
+    def rekey() -> None:
+        with house.database.transaction(tenant) as tx:
+            holding.rekey(tx, house.vault, matter, at=AT)
+
+    with ThreadPoolExecutor(1) as other:
+        with house.database.transaction(tenant) as tx:
+            holding.release(tx, house.vault, matter, by=None, at=AT)
+            turning = other.submit(rekey)
+            with pytest.raises(TimeoutError):
+                turning.result(0.3)
+        turning.result(10)
+    with house.database.transaction(tenant) as tx:
+        assert [row for row in tx.all("keys.all_keys") if row["kind"] == "matter"] == []

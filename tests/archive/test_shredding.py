@@ -10,11 +10,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from test_verifying import check
 
-from imvume.archive import destroying, holding, opening, shredding
-from imvume.archive.house import House, storage_of
+from imvume.archive import certificate, destroying, holding, opening, shredding
+from imvume.archive.house import House, place_entries, storage_of
 from imvume.basics.ids import CallId, TenantId
 from imvume.calls import actions
+from imvume.calls.facts import Piece
 from imvume.config import Config
 from imvume.errors import Broken, ImvumeError, NotFound
 from imvume.keys.vault import Destroyed, Vault
@@ -177,3 +179,65 @@ def _restored(backup: Path, keys: Path, tenant: TenantId, *, opens: list[CallId]
 def _copy(source: Path, target: Path) -> None:
     # With owners and modes, which shutil leaves out and PostgreSQL insists on.
     subprocess.run(["cp", "-a", str(source), str(target)], check=True)
+
+
+def test_what_is_destroyed_while_the_batch_runs_is_not_final_before_the_next(
+    house: House, tenant: TenantId, take: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It counted as final though the key of its epoch lived on: the batch had looked for epochs before, for calls after.
+    early, late = take("1.0").call, take("2.0", started=AT - timedelta(days=400)).call
+    _destroy(house, tenant, early)
+    renew = shredding.renew_epoch
+
+    def meanwhile(*args: object, **named: object) -> int:
+        monkeypatch.setattr(shredding, "renew_epoch", renew)
+        _destroy(house, tenant, late)
+        return renew(*args, **named)  # type: ignore[arg-type]  # as they came
+
+    monkeypatch.setattr(shredding, "renew_epoch", meanwhile)
+    assert shredding.shred(house, tenant, at=AT).final == 1
+    with house.database.transaction(tenant) as tx:
+        assert [row["final_at"] for row in tx.all("archive.destructions_of", call=late)] == [None]
+        assert {row["final_at"] for row in tx.all("archive.assets_of", call=late)} == {None}
+    assert shredding.shred(house, tenant, at=AT + timedelta(days=1)) == shredding.Shredded(1, 1, 1)
+
+
+def test_a_call_that_came_in_late_is_destroyed_again_and_each_time_is_told_apart(
+    house: House, tenant: TenantId, take: Take
+) -> None:
+    call = take("1.0").call
+    _destroy(house, tenant, call)
+    shredding.shred(house, tenant, at=AT)
+    later = AT + timedelta(hours=1)
+    again = actions.take_in(house, tenant, facts("1.0"), _late(), at=later)
+    assert (again.call, again.sealed) == (call, 1)
+    with house.database.transaction(tenant) as tx:
+        destroying.destroy(tx, call, ground="order", reason="Again", by=None, at=later)
+    with house.database.transaction(tenant) as tx:
+        destroying.remove_objects(tx, house.storage, call)
+    assert check(house, tenant).findings == []
+    place_entries(house, tenant, at=later)
+    with house.database.transaction(tenant) as tx:
+        newest, first = tx.all("archive.destructions_of", call=call)
+        assert [certificate.certify(tx, house.vault, row)["assets"] for row in (first, newest)] == [4, 2]
+        assert [len(certificate.certify(tx, house.vault, row)["proofs"]) for row in (first, newest)] == [2, 1]
+    shredding.shred(house, tenant, at=later)
+    assert check(house, tenant).findings == []
+
+
+def _late() -> list[Piece]:
+    [piece, _] = pieces("late", pitch=700)
+    return [piece]
+
+
+def test_a_call_is_not_due_while_one_of_its_recordings_has_still_to_be_kept(
+    house: House, tenant: TenantId, take: Take
+) -> None:
+    # A later piece came in when the house kept its calls for longer. The whole call was destroyed with the first.
+    call = take("1.0", started=AT - timedelta(days=6 * 365)).call
+    with house.database.transaction(tenant) as tx:
+        [first, *_] = tx.all("archive.assets_of", call=call)
+        tx.connection.execute("UPDATE asset SET keep_until = %s WHERE asset_id = %s", [AT.date(), first["asset_id"]])
+        assert list(destroying.due(tx, today=AT.date(), limit=10, after=tenant.__class__(int=0))) == []
+        [due] = destroying.due(tx, today=AT.date() + timedelta(days=1), limit=10, after=tenant.__class__(int=0))
+    assert (due["call_id"], due["until"]) == (call, AT.date())

@@ -32,11 +32,17 @@ What follows proves that the destruction is in the log. Check it with the key of
 
 def certify(tx: Tx, vault: Vault, row: Row) -> dict[str, Any]:
     """The certificate of the destruction `row`, with a proof of each of its entries. Sequence the log before."""
+    own = str(row["destruction_id"])  # a call whose recordings came in at two times may have been destroyed twice
     entries = [
         said
         for said in ledger.about(tx, row["call_id"], row["destruction_id"])
-        if said.type in ("archive.destroyed", "archive.final") and said.idx is not None
+        if said.idx is not None
+        and (
+            said.type == "archive.final"
+            or (said.type == "archive.destroyed" and (ledger.decoded(said) or {}).get("destruction") == own)
+        )
     ]
+    assets = tx.all("archive.assets_of", call=row["call_id"])
     facts = destruction_facts(row)
     return {
         "call": str(row["call_id"]),
@@ -46,7 +52,7 @@ def certify(tx: Tx, vault: Vault, row: Row) -> dict[str, Any]:
         "asked_at": stamp(row["asked_at"]),
         "destroyed_at": stamp(row["destroyed_at"]),
         "final_at": stamp(row["final_at"]) if row["final_at"] else None,
-        "assets": sum(1 for asset in tx.all("archive.assets_of", call=row["call_id"]) if asset["destroyed_at"]),
+        "assets": sum(1 for asset in assets if asset["destroyed_at"] == row["destroyed_at"]),
         "opening": {"salt": row["salt"].hex(), "facts": facts},
         "vkey": str(note.vkey(vault, tx.tenant)),
         "proofs": [proof.make(tx, said.entry_id) for said in entries],

@@ -55,7 +55,7 @@ def assets(tx: Tx, vault: Vault, storage: Storage, rows: Sequence[Row], *, deep:
     living = [row for row in rows if row["destroyed_at"] is None]
     keys = dict(_keys(tx, vault, living))
     epochs = {row["epoch_id"]: row for row in tx.all("archive.epoch_keys", epochs=_epochs(rows))}
-    finals = _finals(tx, rows)
+    finals = _finals(of_calls, tx)
     for row in rows:
         sealed = last(said[row["asset_id"]], "archive.sealed")
         if sealed is None:
@@ -68,7 +68,8 @@ def assets(tx: Tx, vault: Vault, storage: Storage, rows: Sequence[Row], *, deep:
             yield _finding("archive.asset.changed", row, "The epoch of this recording is not that of its class.")
         destroyed = last(of_calls[row["call_id"]], "archive.destroyed")
         if row["destroyed_at"] is not None:
-            yield from _destroyed(row, destroyed, finals.get(row["call_id"]), storage)
+            order = _order(row, of_calls[row["call_id"]])
+            yield from _destroyed(row, order, finals.get(order) if order else None, storage)
         else:
             yield from _living(tx, storage, row, sealed, destroyed, keys.get(row["asset_id"]), deep)
 
@@ -163,10 +164,16 @@ def _living(
         yield _finding(error.code, row, error.what)
 
 
-def _destroyed(row: Row, destroyed: Mapping[str, Any] | None, final: str | None, storage: Storage) -> Iterator[Finding]:
+def _order(row: Row, said: Sequence[Mapping[str, Any]]) -> str | None:
+    """The destruction in which this asset went: a call may have been destroyed again, with what came in late."""
+    at = stamp(row["destroyed_at"])
+    return next((e["destruction"] for e in said if e["type"] == "archive.destroyed" and e["at"] == at), None)
+
+
+def _destroyed(row: Row, order: str | None, final: str | None, storage: Storage) -> Iterator[Finding]:
     if (stamp(row["final_at"]) if row["final_at"] else None) != final:
         yield _finding("archive.asset.changed", row, "When the destruction became final differs from the log.")
-    if destroyed is None or stamp(row["destroyed_at"]) != destroyed["at"]:
+    if order is None:
         yield _finding("archive.asset.lost", row, "This recording counts as destroyed, and the log does not say so.")
     if any(row[name] is not None for name in ("wrapped", "inline", "origin")):
         yield _finding("archive.asset.revived", row, "A part of a destroyed recording has come back.")
@@ -192,15 +199,11 @@ def _in_epoch(row: Row, epochs: Mapping[UUID, Row]) -> bool:
     return epoch is not None and (epoch["class"], epoch["month"]) == (row["class"], ends_in(row["keep_until"]))
 
 
-def _finals(tx: Tx, rows: Sequence[Row]) -> dict[UUID, str]:
-    """When the destruction of each call became final, as the log says."""
-    orders = {
-        order["destruction_id"]: order["call_id"]
-        for call in sorted({row["call_id"] for row in rows if row["destroyed_at"]})
-        for order in tx.all("archive.destructions_of", call=call)
-    }
-    finals = {order: last(said, "archive.final") for order, said in bodies(tx, list(orders)).items()}
-    return {orders[order]: final["at"] for order, final in finals.items() if final}
+def _finals(of_calls: Bodies, tx: Tx) -> dict[str, str]:
+    """When each of these calls' destructions became final, as the log says, by the destruction's id."""
+    orders = [UUID(e["destruction"]) for said in of_calls.values() for e in said if e["type"] == "archive.destroyed"]
+    finals = {order: last(said, "archive.final") for order, said in bodies(tx, orders).items()}
+    return {str(order): final["at"] for order, final in finals.items() if final}
 
 
 def _held(tx: Tx, vault: Vault, matter: Row, held: Sequence[Row]) -> Iterator[Finding]:

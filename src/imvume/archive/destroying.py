@@ -99,10 +99,13 @@ def destroy(
 
 def go_on(tx: Tx, call: CallId, *, at: datetime) -> Outcome | None:
     """Carry out the destruction that waited, if no hold is left over the call. None where there was nothing to do."""
+    # The records first, as `destroy` takes them: one that is being ordered in this instant is waited for. It saw the
+    # hold and will wait, and nobody would ever come back for it.
+    assets = tx.all("archive.assets_locked", call=call)
     waiting = tx.one("archive.destruction_waiting", call=call)
     if waiting is None or tx.all("archive.holds_of", call=call):
         return None
-    return _carry_out(tx, waiting, tx.all("archive.assets_locked", call=call), at=at)
+    return _carry_out(tx, waiting, assets, at=at)
 
 
 def remove_objects(tx: Tx, storage: Storage, call: CallId) -> int:

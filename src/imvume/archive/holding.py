@@ -35,15 +35,18 @@ def hold(tx: Tx, vault: Vault, calls: Sequence[CallId], *, reason: str, by: Staf
     salt = os.urandom(32)
     tx.run("archive.matter_add", matter=matter, salt=salt, key=key_id, **placed)
     held = 0
-    for call in calls:
+    for call in sorted(set(calls)):  # once each, and in one order, so that two holds never wait for each other
         assets = tx.all("archive.assets_locked", call=call)
         keys = wraps.open_assets(tx, vault, assets)
         if not keys:
             raise _nothing_left()
-        for asset, key in keys.items():
-            tx.run(
-                "archive.held_add", matter=matter, asset=asset, wrapped=wraps.hold(matter_key, tx.tenant, asset, key)
-            )
+        tx.many(
+            "archive.held_add",
+            [
+                {"matter": matter, "asset": asset, "wrapped": wraps.hold(matter_key, tx.tenant, asset, key)}
+                for asset, key in keys.items()
+            ],
+        )
         held += len(keys)
     record(tx, "archive.held", matter, by=by, at=at, assets=held, commitment=commit(salt, matter_facts(placed)))
     return matter
@@ -80,8 +83,10 @@ def matter_by(tx: Tx, ref: str) -> MatterId:
 
 
 def rekey(tx: Tx, vault: Vault, matter: MatterId, *, at: datetime) -> None:
-    """A new key for a hold in force; what it protects is wrapped again, no audio is touched."""
-    row = tx.only("archive.matter_get", matter=matter)
+    """A new key for a hold in force; what it protects is wrapped again, no audio is touched. Nothing for one lifted."""
+    row = tx.only("archive.matter_locked", matter=matter)
+    if row["released_at"] is not None:
+        return
     old = vault.open_key(tx, KeyId(row["key_id"]))
     key_id, new = vault.make_key(tx, "matter")
     for held in tx.all("archive.held_by_matter", matter=matter):

@@ -104,9 +104,11 @@ SELECT destruction_id, call_id FROM destruction
  WHERE tenant_id = %(tenant)s AND destroyed_at IS NOT NULL AND final_at IS NULL ORDER BY destruction_id
 
 -- assets_final --
--- No copy of these can be opened any more.
-UPDATE asset SET final_at = %(at)s, epoch_id = NULL
- WHERE tenant_id = %(tenant)s AND call_id = ANY(%(calls)s) AND destroyed_at IS NOT NULL AND final_at IS NULL
+-- No copy of what these destructions were of can be opened any more. A call may have been destroyed again since,
+-- with what came in late: that has still to wait.
+UPDATE asset a SET final_at = %(at)s, epoch_id = NULL FROM destruction d
+ WHERE d.tenant_id = %(tenant)s AND d.destruction_id = ANY(%(destructions)s)
+   AND a.tenant_id = d.tenant_id AND a.call_id = d.call_id AND a.destroyed_at = d.destroyed_at AND a.final_at IS NULL
 
 -- epochs_clear --
 -- Ended epochs that nothing refers to any more.
@@ -121,6 +123,10 @@ VALUES (%(tenant)s, %(matter)s, %(ref)s, %(reason)s, %(salt)s, %(key)s, %(placed
 -- matter_get --
 -- One hold.
 SELECT * FROM matter WHERE tenant_id = %(tenant)s AND matter_id = %(matter)s
+
+-- matter_locked --
+-- One hold, for the one who gives it a new key: nobody releases it meanwhile.
+SELECT * FROM matter WHERE tenant_id = %(tenant)s AND matter_id = %(matter)s FOR UPDATE
 
 -- matter_by_ref --
 -- One hold by the reference that people use.
@@ -209,19 +215,21 @@ UPDATE destruction d SET final_at = %(at)s
  WHERE d.tenant_id = %(tenant)s AND d.destruction_id = ANY(%(destructions)s) AND d.final_at IS NULL
 RETURNING d.destruction_id, d.call_id,
           (SELECT count(*) FROM asset a WHERE a.tenant_id = d.tenant_id AND a.call_id = d.call_id
-              AND a.destroyed_at IS NOT NULL) AS assets
+              AND a.destroyed_at = d.destroyed_at) AS assets
 
 -- due --
--- The next calls all of whose records may go, as far as time is concerned.
+-- The next calls all of whose records may go, as far as time is concerned: none of them has still to be kept.
 SELECT call_id, max(keep_until) AS until, min(class) AS class,
        bool_or(EXISTS (SELECT FROM held h JOIN matter m USING (tenant_id, matter_id)
                         WHERE h.tenant_id = a.tenant_id AND h.asset_id = a.asset_id AND m.released_at IS NULL)) AS held
   FROM asset a
  WHERE tenant_id = %(tenant)s AND destroyed_at IS NULL AND call_id > %(after)s
    AND keep_until < %(today)s
+   AND NOT EXISTS (SELECT FROM asset k WHERE k.tenant_id = a.tenant_id AND k.call_id = a.call_id
+                      AND k.destroyed_at IS NULL AND k.keep_until >= %(today)s)
    AND NOT EXISTS (SELECT FROM destruction d WHERE d.tenant_id = a.tenant_id AND d.call_id = a.call_id
                       AND d.destroyed_at IS NULL)
- GROUP BY call_id HAVING max(keep_until) < %(today)s
+ GROUP BY call_id
  ORDER BY call_id LIMIT %(limit)s
 
 -- assets_known --

@@ -33,18 +33,19 @@ class Shredded:
 def shred(house: House, tenant: TenantId, *, at: datetime) -> Shredded:
     """Make every destruction final. Interrupted anywhere it can be run again."""
     with house.database.transaction(tenant) as tx:
+        # First who dies, then what needs a new key for it: what is destroyed from now on waits for the next batch.
+        dying = tx.all("archive.destructions_dying")
         epochs = [row["epoch_id"] for row in tx.all("archive.epochs_to_end")]
     for epoch in epochs:
         with house.database.transaction(tenant) as tx:
             renew_epoch(tx, house.vault, epoch, at=at)
             passed("shred.epoch-rewrapped")
         passed("shred.epoch-committed")
-    with house.database.transaction(tenant) as tx:
-        dying = tx.all("archive.destructions_dying")  # all of this was destroyed before the buckets are looked for
     buckets = house.vault.shred(house.database, tenant)
     with house.database.transaction(tenant) as tx:
-        tx.run("archive.assets_final", calls=[row["call_id"] for row in dying], at=at)
-        finals = tx.all("archive.destructions_final", destructions=[row["destruction_id"] for row in dying], at=at)
+        ending = [row["destruction_id"] for row in dying]
+        finals = tx.all("archive.destructions_final", destructions=ending, at=at)
+        tx.run("archive.assets_final", destructions=[row["destruction_id"] for row in finals], at=at)
         for row in finals:
             record(
                 tx, "archive.final", row["destruction_id"], by=None, at=at, call=row["call_id"], assets=row["assets"]
