@@ -9,6 +9,7 @@ import subprocess
 import sys
 import wave
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -187,3 +188,73 @@ def test_two_mixes_of_one_call_both_fit(house: House, tenant: TenantId, tmp_path
     done = pack.pack(house, tenant, call, tmp_path / "two.zip", at=AT)
     assert done.recordings == 2
     assert packcheck.check(tmp_path / "two.zip").verdict == "PROVEN"
+
+
+def _written_anew(packed: Path, forged: Path, change: Callable[[str, bytes], bytes]) -> packcheck.Report:
+    with bag.read(packed) as members, forged.open("wb") as out:
+        writer = bag.BagWriter(out)
+        for name, each in members.items():
+            if name.startswith("data/"):
+                with each.open() as file:
+                    writer.add(name.removeprefix("data/"), change(name, file.read()))
+        writer.finish({"Bagging-Date": "2026-11-23"})
+    return packcheck.check(forged)
+
+
+def test_two_good_packs_cut_apart_do_not_make_a_third(
+    house: House, tenant: TenantId, packed: Path, tmp_path: Path
+) -> None:
+    # Each part was in the log, so the facts of one call beside the voices of another were called proven.
+    other = actions.take_in(house, tenant, facts("2.0"), pieces("2.0", pitch=700), at=AT).call
+    place_entries(house, tenant, at=AT)
+    pack.pack(house, tenant, other, tmp_path / "other.zip", at=AT)
+    parts: dict[str, bytes] = {}
+    for prefix, whole in (("0", packed), ("1", tmp_path / "other.zip")):
+        with bag.read(whole) as members:
+            for name, each in members.items():
+                if name.startswith("data/"):
+                    with each.open() as file:
+                        parts[name.removeprefix("data/").replace("evidence/0", f"evidence/{prefix}")] = file.read()
+            if prefix == "0":
+                card = json.loads(parts["call.json"])
+    card["recordings"] = json.loads(parts["call.json"])["recordings"]  # the other call's voices
+    parts["call.json"] = json.dumps(card).encode()
+    forged = tmp_path / "forged.zip"
+    with forged.open("wb") as out:
+        writer = bag.BagWriter(out)
+        for name, data in parts.items():
+            writer.add(name, data)
+        writer.finish({"Bagging-Date": "2026-11-23"})
+    report = packcheck.check(forged)
+    assert [code for code, _ in report.broken] == ["calls.pack.unproven"]
+    assert "another call" in report.broken[0][1]
+
+
+def test_a_voice_under_the_others_name_is_not_proven(packed: Path, tmp_path: Path) -> None:
+    def swap(name: str, data: bytes) -> bytes:
+        if name == "data/call.json":
+            card = json.loads(data)
+            one, two = card["recordings"]
+            one["file"], two["file"] = two["file"], one["file"]
+            return json.dumps(card).encode()
+        return voices.get(name, data)
+
+    with bag.read(packed) as members:
+        caller, agent = (members[f"data/audio/{who}.wav"].open().read() for who in ("caller", "agent"))
+    voices = {"data/audio/caller.wav": agent, "data/audio/agent.wav": caller}
+    report = _written_anew(packed, tmp_path / "forged.zip", swap)
+    assert "another voice" in report.broken[0][1]
+
+
+@pytest.mark.parametrize(
+    "card", [b"{}", b'{"call": 1, "recordings": []}', b'{"call": {"call_id": []}, "recordings": 7}']
+)
+def test_a_pack_of_another_shape_is_called_broken_and_not_unforeseen(packed: Path, tmp_path: Path, card: bytes) -> None:
+    report = _written_anew(
+        packed, tmp_path / "forged.zip", lambda name, data: card if name == "data/call.json" else data
+    )
+    assert [code for code, _ in report.broken] == ["calls.pack.unproven"]
+
+
+def test_a_pack_says_that_it_may_not_be_all(packed: Path) -> None:
+    assert any("every recording" in line for line in packcheck.check(packed).not_proven)

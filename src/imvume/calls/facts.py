@@ -12,6 +12,9 @@ PartyKind = Literal["phone", "extension", "withheld"]
 PieceRole = Literal["caller", "agent", "both"]
 Direction = Literal["in", "out", "internal"]
 
+# What the sound of a role is called in a pack.
+NAMES: dict[str, str] = {"caller": "caller", "agent": "agent", "both": "mix"}
+
 NO_RECORD = "no-record"  # the disposition of a call of which only its recording was found
 
 

@@ -30,6 +30,7 @@ from imvume.archive.sound import content_size, restored, unpack
 from imvume.basics.clock import stamp
 from imvume.basics.ids import CallId, TenantId
 from imvume.calls.actions import call_facts
+from imvume.calls.facts import NAMES
 from imvume.errors import BadInput, Unavailable
 from imvume.evidence import ledger, note, proof
 from imvume.keys import age
@@ -198,7 +199,7 @@ def _sound(house: House, tenant: TenantId, asset: Row, key: bytes, header: bytes
 
 
 def _name(assets: Sequence[Row], asset: Row, no: int) -> str:
-    name = "mix" if asset["role"] == "both" else str(asset["role"])
+    name = NAMES[asset["role"]]
     alone = sum(1 for other in assets if other["role"] == asset["role"]) == 1
     return name if alone else f"{name}-{no}"
 

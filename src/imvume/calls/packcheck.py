@@ -12,12 +12,14 @@ from typing import Any
 from imvume.archive import bag
 from imvume.archive.bag import Member
 from imvume.archive.sound import restored
+from imvume.calls.facts import NAMES
 from imvume.errors import Broken, ImvumeError
 from imvume.evidence import proof
 from imvume.evidence.ledger import commit
 from imvume.evidence.note import Vkey
 
 _BLOCK = 1024 * 1024
+_OPENED = ("calls.taken", "calls.amended", "archive.sealed")  # the entries whose facts a pack opens
 
 
 @dataclass(slots=True)
@@ -45,7 +47,10 @@ def check(path: Path, *, vkey: str | None = None) -> Report:
     try:
         with bag.read(path) as members:
             report.proven.append("Every byte of the pack is as it was written.")
-            _contents(members, report, vkey)
+            try:
+                _contents(members, report, vkey)
+            except (KeyError, TypeError, AttributeError, ValueError) as error:
+                raise _broken("something is not of the shape that a pack has") from error
     except ImvumeError as error:
         report.broken.append((error.code, f"{error.what} {error.why}"))
     return report
@@ -71,6 +76,8 @@ def _contents(members: Mapping[str, Member], report: Report, vkey: str | None) -
             opening = _json(text, beside)
             if commit(bytes.fromhex(opening["salt"]), opening["facts"]).hex() != entry.get("commitment"):
                 raise _broken(f"the facts in {beside} are not those that the entry commits to")
+            if entry["type"] not in _OPENED:
+                raise _broken(f"{beside} opens an entry that tells of no call and no recording")
             openings[entry["about"]] = opening["facts"]
             if "origin" in opening:
                 origin = opening["origin"]
@@ -84,12 +91,19 @@ def _contents(members: Mapping[str, Member], report: Report, vkey: str | None) -
         "When the call was, its direction, its queue and who was on it by keyed hash are as they were taken in."
     )
     for recording in card["recordings"]:
+        facts = openings.get(recording["asset"])
+        # Two good packs, cut apart and put together, must not make a third: each part of it alone is in the log.
+        if facts is not None and facts.get("call_id") != card["call"]["call_id"]:
+            raise _broken(f"{recording['file']} is the recording of another call")
+        if facts is not None and not recording["file"].startswith(f"data/audio/{NAMES[facts['role']]}"):
+            raise _broken(f"{recording['file']} holds another voice than its name says")
         _recording(members, recording, openings.get(recording["asset"]), contents.get(recording["asset"]))
     report.proven.append(f"The sound of {len(card['recordings'])} recordings is what was sealed, to the last bit.")
     if vkey is None:
         report.not_proven.append(
             "The key of the log came with the pack: compare it with the one that the responsible party publishes."
         )
+    report.not_proven.append("Whether the pack holds every recording of the call, and every entry about it.")
     report.not_proven.append(
         "The telephone numbers in clear are as they were decrypted, and a number is a claim, not a person."
     )
