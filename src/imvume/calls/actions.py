@@ -114,9 +114,13 @@ def _take_in(house: House, tenant: TenantId, facts: CallFacts, pieces: Sequence[
     with house.database.transaction(tenant) as tx:
         known = tx.one("calls.by_source", source=facts.source, source_ref=facts.source_ref)
         before = seen(tx, [piece.mark for piece in pieces])
-    call = CallId(known["call_id"]) if known else CallId(uuid7_at(facts.started_at))
+        call = CallId(known["call_id"]) if known else CallId(uuid7_at(facts.started_at))
+        if known is None:
+            # Here, and not among the rows below: a new month locks the whole table of calls until its commit.
+            tx.run("calls.open_month", month=month(call))
     wanted = [piece for piece in pieces if piece.mark not in before]
     stowed: list[tuple[Piece, list[sealing.Stowed]]] = []
+    written = False
     try:
         for piece in wanted:
             stowed.append((piece, _stow(house, tenant, call, piece)))
@@ -129,7 +133,9 @@ def _take_in(house: House, tenant: TenantId, facts: CallFacts, pieces: Sequence[
             seconds = 0.0
             doubled: list[sealing.Stowed] = []
             for piece, assets in stowed:
-                content = house.vault.mark(tenant, "content", *(a.origin.content for a in assets))
+                # With whose it is: two legs may be silent for the same time, and are two recordings.
+                parts = (part for a in assets for part in (a.role, a.origin.content))
+                content = house.vault.mark(tenant, "content", *parts)
                 double = tx.one("calls.file_known", content=content, call=call) is not None
                 (doubled if double else entered).extend(assets)
                 seconds += 0.0 if double else max(a.packed.frames / a.packed.rate for a in assets)
@@ -137,9 +143,11 @@ def _take_in(house: House, tenant: TenantId, facts: CallFacts, pieces: Sequence[
                 tx.run("calls.file_add", mark=piece.mark, content=content, call=call, at=at, seal=seal)
             if entered:
                 sealing.enter(tx, house.vault, call, entered, kept=kept, subject_of=subject_of, at=at)
+            written = True
             passed("seal.rows-written")
     except BaseException:
-        for _, assets in stowed:
+        # From the commit on nobody knows: its answer may be lost, and the rows be there. Then the sweep decides.
+        for _, assets in stowed if not written else ():
             sealing.abandon(house.storage, tenant, call, assets)
         raise
     passed("seal.committed")
@@ -163,7 +171,6 @@ def _stow(house: House, tenant: TenantId, call: CallId, piece: Piece) -> list[se
 
 def _enter_call(tx: Tx, house: House, facts: CallFacts, call: CallId, at: datetime) -> dict[str, SubjectId]:
     tx.run("calls.source_add", source=facts.source, source_ref=facts.source_ref, call=call)
-    tx.run("calls.open_month", month=month(call))
     known = subjects.know(tx, house.vault, [i for p in facts.parties if (i := _identifier(p))])
     row = {
         "call_id": call,
