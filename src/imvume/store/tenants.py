@@ -21,7 +21,7 @@ class Tenant:
 
 
 def tenants(tx: Tx) -> list[Tenant]:
-    """Every tenant of the house, the oldest first. Seen from any transaction, with or without a tenant."""
+    """Every tenant of the house, the oldest first, in a transaction without a tenant; with one, that one alone."""
     return [Tenant(**row) for row in tx.all("store.tenants")]
 
 

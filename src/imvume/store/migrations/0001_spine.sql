@@ -125,6 +125,8 @@ CREATE TABLE data_subject (
     PRIMARY KEY (tenant_id, subject_id),
     FOREIGN KEY (tenant_id, key_id) REFERENCES sealed_key
 );
+-- Without it every key that is destroyed reads all data subjects, to see that none of them still has it.
+CREATE INDEX data_subject_key ON data_subject (tenant_id, key_id) WHERE key_id IS NOT NULL;
 COMMENT ON TABLE data_subject IS 'A person or company that calls are about (POPIA s 1), under a random id.';
 COMMENT ON COLUMN data_subject.key_id IS 'null once the data subject was erased';
 
@@ -320,6 +322,7 @@ CREATE INDEX asset_call ON asset (tenant_id, call_id);
 CREATE INDEX asset_subject ON asset (tenant_id, subject_id) WHERE destroyed_at IS NULL;
 CREATE INDEX asset_due ON asset (tenant_id, keep_until) WHERE destroyed_at IS NULL;
 CREATE INDEX asset_epoch ON asset (tenant_id, epoch_id);
+CREATE INDEX asset_dying ON asset (tenant_id, epoch_id) WHERE destroyed_at IS NOT NULL AND final_at IS NULL;
 
 CREATE TABLE matter (
     tenant_id    uuid NOT NULL,
@@ -366,6 +369,8 @@ CREATE TABLE destruction (
 COMMENT ON TABLE destruction IS 'That a recording is to be destroyed, has been, and since when no copy of it can be opened.';
 COMMENT ON COLUMN destruction.reason IS 'personal: the reason as written';
 CREATE UNIQUE INDEX destruction_once ON destruction (tenant_id, call_id) WHERE destroyed_at IS NULL;
+CREATE INDEX destruction_call ON destruction (tenant_id, call_id);
+CREATE INDEX destruction_asked ON destruction (tenant_id, asked_at);
 CREATE INDEX destruction_open ON destruction (tenant_id) WHERE final_at IS NULL;
 
 -- Work in ranges ------------------------------------------------------------------------------
@@ -397,6 +402,10 @@ DECLARE
                    || repeat('0', 20))::uuid;
     part  text;
 BEGIN
+    -- Outside of these years the names of two months, or the first bits of two ids, would be the same.
+    IF month IS NULL OR month < '1970-01-01' OR month >= '10000-01-01' THEN
+        RAISE EXCEPTION 'no call was in that month' USING ERRCODE = 'datetime_field_overflow';
+    END IF;
     IF to_regclass(format('call_%s', to_char(first, 'YYYYMM'))) IS NOT NULL THEN RETURN; END IF;
     PERFORM pg_advisory_xact_lock(hashtext('imvume.open_month'));
     FOREACH part IN ARRAY ARRAY['call', 'participant'] LOOP
@@ -445,6 +454,12 @@ BEGIN
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO imvume_app', name);
     END LOOP;
 END $$;
+
+-- Whoever has no tenant yet sees the list of them and may add one; whoever has one sees and changes its own alone.
+ALTER TABLE tenant ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_tenant ON tenant TO imvume_app USING (tenant_id = tenant_now()) WITH CHECK (tenant_id = tenant_now());
+CREATE POLICY every_tenant ON tenant FOR SELECT TO imvume_app USING (tenant_now() IS NULL);
+CREATE POLICY new_tenant ON tenant FOR INSERT TO imvume_app WITH CHECK (tenant_now() IS NULL);
 
 -- The log is only ever added to; nor is what was signed over it ever changed.
 REVOKE UPDATE, DELETE ON entry, checkpoint, time_stamp FROM imvume_app;
