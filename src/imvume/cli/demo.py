@@ -58,6 +58,7 @@ def prepare(door: Door, home: Path) -> None:
 
     if not door.json:
         click.echo(f"  Recording {CALLS} calls of people who do not exist …")
+    shutil.rmtree(home / "pbx", ignore_errors=True)  # what a start that was ended half way left
     make(home / "pbx", calls=CALLS, until=clock.now(), seed=SEED)
     (home / "config.toml").write_text(_SETTINGS.replace('"pbx/', f'"{home}/pbx/'), encoding="utf-8")
     (home / _MARK).touch()
