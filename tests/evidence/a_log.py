@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg.rows import dict_row
 
 from imvume.basics.ids import EntryId, TenantId, uuid7
@@ -19,6 +20,19 @@ from imvume.keys.vault import Vault
 from imvume.store.database import Database
 
 AT = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+
+
+class Stranger:
+    """Signs the logs of the same names under a key of its own."""
+
+    def __init__(self) -> None:
+        self.key = Ed25519PrivateKey.generate()
+
+    def origin(self, tenant: TenantId) -> str:
+        return f"imvume.local/log/{tenant}"
+
+    def signing(self, tenant: TenantId) -> Ed25519PrivateKey:
+        return self.key
 
 
 @dataclass

@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from a_log import AT, Log
+from a_log import AT, Log, Stranger
 
 from imvume.basics.boundaries import BOUNDARIES
 from imvume.basics.ids import EntryId, uuid7
@@ -291,20 +291,20 @@ def test_an_entry_that_waits_twice_is_not_placed_twice(log: Log) -> None:
 
 def test_a_log_signed_by_another_key_is_not_extended(log: Log) -> None:
     log.grow(2)
-    (log.vault.folder / f"{log.tenant}.shelf").unlink()
-    with log.database.transaction(log.tenant) as tx:
-        log.vault.begin(tx)
-    assert refusal(log) == "evidence.log.signature"
+    log.say()
+    with pytest.raises(Broken) as refused:
+        sequence(log.database, Stranger(), log.tenant, at=AT, heads_in=log.heads_in)
+    assert refused.value.code == "evidence.log.signature"
+    assert len(log.entries()) == 2
 
 
 def test_a_key_that_signed_before_is_named(log: Log) -> None:
     log.grow(2)
-    was = log.vkey
-    (log.vault.folder / f"{log.tenant}.shelf").unlink()
-    with log.database.transaction(log.tenant) as tx:
-        log.vault.begin(tx)
     log.say()
-    assert sequence(log.database, log.vault, log.tenant, at=AT, heads_in=log.heads_in, retired=[was]) == 1
+    anew = Stranger()
+    assert sequence(log.database, anew, log.tenant, at=AT, heads_in=log.heads_in, retired=[log.vkey]) == 1
+    for row, signer in zip(log.checkpoints(), (log.vault, anew), strict=True):
+        assert note.verified(row["note"], [note.vkey(signer, log.tenant)]).exact
 
 
 # The head outside the database ---------------------------------------------------------------

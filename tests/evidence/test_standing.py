@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from a_log import Stranger
 
 from imvume.basics.ids import TenantId
 from imvume.evidence import heads, ledger, note, standing
@@ -86,13 +87,8 @@ def test_a_log_with_another_head_of_the_same_size_is_broken(database: Database, 
     assert "rewritten" in stands(database, tenant, vault).says
 
 
-def test_a_checkpoint_that_somebody_else_signed_is_broken(
-    database: Database, tenant: TenantId, vault: Vault, tmp_path: Path
-) -> None:
-    stranger = Vault.make(tmp_path / "other")
+def test_a_checkpoint_that_somebody_else_signed_is_broken(database: Database, tenant: TenantId, vault: Vault) -> None:
     with database.transaction(tenant) as tx:
-        stranger.begin(tx)
-    with database.transaction(tenant) as tx:
-        found = standing.standing(tx, stranger, vault.folder, at=AT)
+        found = standing.standing(tx, Stranger(), vault.folder, at=AT)
     assert found.verdict == "broken"
     assert found.checkpoint is None
