@@ -303,7 +303,8 @@ def test_a_key_that_signed_before_is_named(log: Log) -> None:
     log.say()
     anew = Stranger()
     assert sequence(log.database, anew, log.tenant, at=AT, heads_in=log.heads_in, retired=[log.vkey]) == 1
-    for row, signer in zip(log.checkpoints(), (log.vault, anew), strict=True):
+    signers: tuple[note.Signer, ...] = (log.vault, anew)
+    for row, signer in zip(log.checkpoints(), signers, strict=True):
         assert note.verified(row["note"], [note.vkey(signer, log.tenant)]).exact
 
 
