@@ -29,7 +29,7 @@ def server(home: Path) -> Iterator[Postgres]:
 
 @pytest.fixture
 def pool(server: Postgres) -> Iterator[Database]:
-    with Database(server.dsn, wait_seconds=3) as database:
+    with Database(server.dsn, wait_seconds=5) as database:
         yield database
 
 
@@ -100,6 +100,29 @@ def test_a_connection_that_died_while_idle_costs_the_next_caller_nothing(server:
     server.start()
     with pool.transaction(tenant) as tx:
         _open(tx, "after")
+
+
+def test_a_pool_full_of_connections_that_died_idle_costs_the_next_caller_no_error(
+    server: Postgres, pool: Database
+) -> None:
+    tenant = _tenant(pool)
+    together = threading.Barrier(8)
+
+    def use() -> None:
+        with pool.transaction(tenant) as tx:
+            together.wait()  # each has a connection of its own
+            sweeps.standing(tx, "none")
+
+    threads = [threading.Thread(target=use) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    _kill(server)
+    server.start()
+    for _ in range(8):
+        with pool.transaction(tenant) as tx:
+            sweeps.standing(tx, "none")
 
 
 def test_a_restart_while_eight_threads_write_loses_nothing_that_was_answered(server: Postgres, pool: Database) -> None:

@@ -88,6 +88,7 @@ class Database:
                 except PoolTimeout:
                     if monotonic() >= limit:
                         raise
+                    self._pool.check()  # after a restart all are dead; found one by one, each would cost a second
             yield connection
 
     def close(self) -> None:
@@ -177,10 +178,11 @@ class Taken(Conflict):
 
 def _check(connection: psycopg.Connection[Row]) -> None:
     # A server that restarted must not cost the next caller an error. An idle connection has
-    # nothing to say: one that can be read from has been closed. Asking the socket instead of
-    # the server saves a round trip in every transaction.
+    # nothing to say: one that can be read from has most likely been closed. Asking the socket
+    # first saves a round trip in every transaction; only the server's own answer is believed,
+    # and lets libpq know that the connection is dead, without which the pool would keep it.
     if select.select([connection.fileno()], [], [], 0)[0]:
-        raise psycopg.OperationalError("the connection was closed while it was idle")
+        ConnectionPool.check_connection(connection)
 
 
 def _configure(connection: psycopg.Connection[Row]) -> None:
