@@ -159,6 +159,13 @@ def _files(tx: Tx, house: House, after: str, deep: bool, at: datetime) -> Slice:
     return Slice(findings, len(rows), rows[-1]["mark"].hex() if len(rows) == SLICE else None)
 
 
+def _sources(tx: Tx, house: House, after: str, deep: bool, at: datetime) -> Slice:
+    source, ref = msgspec.json.decode(after, type=tuple[str, str]) if after else ("", "")
+    rows = tx.all("calls.sources_after", source=source, ref=ref, limit=SLICE)
+    following = msgspec.json.encode((rows[-1]["source"], rows[-1]["source_ref"])).decode() if rows else None
+    return Slice(list(calls.sources(tx, rows)), len(rows), following if len(rows) == SLICE else None)
+
+
 def _log(tx: Tx, house: House, after: str, deep: bool, at: datetime) -> Slice:
     reading = Verification(
         house.database,
@@ -180,7 +187,7 @@ def _missing(tx: Tx, house: House, after: str, deep: bool, at: datetime) -> Slic
     start = int(after) if after else 0
     entries = ledger.told(tx, start=start, limit=SLICE * 10)
     about = [(entry.type, entry.about) for entry in entries]
-    findings = [*archive.missing(tx, about), *calls.missing(tx, about)]
+    findings = [*archive.missing(tx, about), *calls.missing(tx, about), *staff.missing(tx, about)]
     return Slice(findings, len(entries), str(start + len(entries)) if len(entries) == SLICE * 10 else None)
 
 
@@ -207,6 +214,7 @@ def _keys(tx: Tx, house: House, after: str, deep: bool, at: datetime) -> Slice:
         Finding("subjects.identifier.changed", str(id), "An identifier of a data subject was changed.")
         for id in subjects.check(tx, house.vault)
     ]
+    findings += archive.keys(tx)
     return Slice(findings, 0, None)
 
 
@@ -233,6 +241,7 @@ PARTS: tuple[tuple[str, Part], ...] = (
     ),
     ("epochs", _rows("archive.epochs_after", "epoch_id", lambda tx, house, rows, deep: archive.epochs(tx, rows))),
     ("files", _files),
+    ("names of calls", _sources),
     ("looks", _rows("staff.accesses_after", "access_id", lambda tx, house, rows, deep: staff.looks(tx, rows))),
     ("missing records", _missing),
     ("objects", _strays),

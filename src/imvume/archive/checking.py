@@ -112,6 +112,12 @@ def destructions(tx: Tx, rows: Sequence[Row]) -> Iterator[Finding]:
             yield _of("archive.destruction.changed", id, "When a destruction became final differs from the log.")
 
 
+def keys(tx: Tx) -> Iterator[Finding]:
+    """The findings about living keys that belong to nothing: the batch would keep a dead one alive for ever."""
+    for row in tx.all("archive.keys_orphaned"):
+        yield _of("archive.key.orphaned", row["key_id"], "A key lives that nothing is wrapped under.")
+
+
 def missing(tx: Tx, said: Sequence[tuple[str, UUID]]) -> Iterator[Finding]:
     """Which records the log tells of, by (type, about), have no row any more."""
     for type, query, code, text in (

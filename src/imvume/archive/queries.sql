@@ -250,6 +250,14 @@ SELECT * FROM destruction WHERE tenant_id = %(tenant)s AND destruction_id > %(af
 SELECT h.asset_id, h.wrapped, a.destroyed_at FROM held h JOIN asset a USING (tenant_id, asset_id)
  WHERE h.tenant_id = %(tenant)s AND h.matter_id = %(matter)s
 
+-- keys_orphaned --
+-- Living keys that nothing here is wrapped under: one that was destroyed and put back, for one.
+SELECT k.key_id FROM sealed_key k
+ WHERE k.tenant_id = %(tenant)s
+   AND NOT EXISTS (SELECT FROM data_subject s WHERE s.tenant_id = k.tenant_id AND s.key_id = k.key_id AND k.kind = 'subject')
+   AND NOT EXISTS (SELECT FROM epoch e WHERE e.tenant_id = k.tenant_id AND e.key_id = k.key_id AND k.kind = 'epoch')
+   AND NOT EXISTS (SELECT FROM matter m WHERE m.tenant_id = k.tenant_id AND m.key_id = k.key_id AND k.kind = 'matter')
+
 -- existing_assets --
 -- Which of these assets have a row.
 SELECT asset_id AS id FROM asset WHERE tenant_id = %(tenant)s AND asset_id = ANY(%(ids)s)

@@ -20,6 +20,10 @@ def calls(tx: Tx, rows: Sequence[Row]) -> Iterator[Finding]:
     people: dict[UUID, list[Row]] = {id: [] for id in ids}
     for person in tx.all("calls.participants", calls=ids):
         people[person["call_id"]].append(person)
+    who = [person for persons in people.values() for person in persons if person["subject_id"]]
+    subject_ids, lookups = [p["subject_id"] for p in who], [p["lookup"] for p in who]
+    for row in tx.all("subjects.nameless", subjects=subject_ids, lookups=lookups):
+        yield Finding("subjects.identifier.removed", str(row["subject_id"]), "Somebody on a call has lost their name.")
     known = {
         (row["source"], row["source_ref"]): row["call_id"]
         for row in tx.all(
@@ -35,6 +39,13 @@ def calls(tx: Tx, rows: Sequence[Row]) -> Iterator[Finding]:
             yield Finding("calls.call.changed", str(id), "What is stored about this call is not what was taken in.")
         elif known.get((row["source"], row["source_ref"])) != id:
             yield Finding("calls.call.changed", str(id), "The telephone system's own name for this call was changed.")
+
+
+def sources(tx: Tx, rows: Sequence[Row]) -> Iterator[Finding]:
+    """The findings about these names of calls: one too many keeps a call of the telephone system from coming in."""
+    for row in rows:
+        if not row["own"]:
+            yield Finding("calls.source.strange", str(row["call_id"]), "This call has a name that is not its own.")
 
 
 def files(tx: Tx, vault: Vault, rows: Sequence[Row]) -> Iterator[Finding]:

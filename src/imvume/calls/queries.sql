@@ -128,6 +128,15 @@ SELECT call_id AS id FROM call WHERE tenant_id = %(tenant)s AND call_id = ANY(%(
 SELECT source, source_ref, call_id FROM call_source WHERE tenant_id = %(tenant)s AND (source, source_ref) IN
        (SELECT * FROM unnest(%(sources)s::text[], %(refs)s::text[]))
 
+-- sources_after --
+-- The next names of calls in their order, for a sweep over all, and whether the call says the same.
+SELECT s.source, s.source_ref, s.call_id,
+       EXISTS (SELECT FROM call c WHERE c.tenant_id = s.tenant_id AND c.call_id = s.call_id
+                  AND c.source = s.source AND c.source_ref = s.source_ref) AS own
+  FROM call_source s
+ WHERE s.tenant_id = %(tenant)s AND (s.source, s.source_ref) > (%(source)s, %(ref)s)
+ ORDER BY s.source, s.source_ref LIMIT %(limit)s
+
 -- files_after --
 -- The next taken files in the order of their marks, for a sweep over all.
 SELECT * FROM taken_file WHERE tenant_id = %(tenant)s AND mark > %(after)s ORDER BY mark LIMIT %(limit)s

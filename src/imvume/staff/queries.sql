@@ -113,3 +113,8 @@ UPDATE listening SET heard_at = %(at)s
 -- accesses_after --
 -- The next looks in the order of their ids, for a sweep over all.
 SELECT * FROM access WHERE tenant_id = %(tenant)s AND access_id > %(after)s ORDER BY access_id LIMIT %(limit)s
+
+-- accesses_count --
+-- How many looks are written down of each of these records.
+SELECT about, what, count(*) AS looks FROM access
+ WHERE tenant_id = %(tenant)s AND about = ANY(%(abouts)s) GROUP BY about, what

@@ -43,6 +43,16 @@ UPDATE data_subject SET key_id = %(key)s WHERE tenant_id = %(tenant)s AND subjec
 UPDATE identifier SET sealed = %(sealed)s
  WHERE tenant_id = %(tenant)s AND kind = %(kind)s AND lookup = %(lookup)s
 
+-- nameless --
+-- Of these people on calls, those who are no data subject any more, or who have lost the identifier they called from.
+SELECT DISTINCT asked.subject_id
+  FROM unnest(%(subjects)s::uuid[], %(lookups)s::bytea[]) AS asked(subject_id, lookup)
+  LEFT JOIN data_subject s ON s.tenant_id = %(tenant)s AND s.subject_id = asked.subject_id
+ WHERE s.subject_id IS NULL
+    OR (s.key_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM identifier i
+         WHERE i.tenant_id = %(tenant)s AND i.subject_id = asked.subject_id AND i.lookup = asked.lookup))
+
 -- all_identifiers --
 -- Every identifier, for the check that each one opens and is found by what it says.
 SELECT i.kind, i.lookup, i.subject_id, i.sealed, s.key_id, s.subject_id IS NOT NULL AS known
