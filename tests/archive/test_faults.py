@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -159,3 +160,27 @@ def test_a_clock_that_is_set_back_an_hour_changes_nothing_that_matters(
     assert check(house, tenant).findings == []
     with house.database.transaction(tenant) as tx:
         assert len(search.find(tx, house.vault, Question()).calls) == 2
+
+
+def test_a_machine_without_open_files_left_is_not_called_a_broken_archive(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> int:
+        raise OSError(errno.EMFILE, "too many")
+
+    monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(Unavailable) as told:
+        house.storage.read("t/x.cob", 0, 1)
+    assert told.value.code == "archive.storage.unreadable"
+
+
+def test_a_file_is_never_closed_twice(house: House) -> None:
+    # The second close met whatever another thread had opened under the same number in between.
+    first, second = house.storage.writer("t/x.cob"), house.storage.writer("t/x.cob")
+    first.commit()
+    with pytest.raises(Unavailable):
+        second.commit()  # there is an object already
+    other = os.open(os.devnull, os.O_RDONLY)  # it gets the number that was just closed
+    second.abort()
+    os.fstat(other)
+    os.close(other)

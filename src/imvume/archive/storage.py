@@ -80,6 +80,9 @@ class Disk:
         try:
             descriptor = os.open(self._folder / path, os.O_RDONLY | os.O_NOFOLLOW)
         except OSError as error:
+            # Too many open files, say, is no reason to call an archive broken.
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                raise _unreadable(error) from error
             raise missing() from error
         try:
             data = os.pread(descriptor, length, start)
@@ -140,14 +143,17 @@ class _DiskWriter:
     def commit(self) -> None:
         with _disk_errors():
             os.fsync(self._file)
-            os.close(self._file)
+            # Never twice: by then the number may be another thread's file.
+            done, self._file = self._file, -1
+            os.close(done)
             os.link(self._beside, self._path)  # unlike rename, it refuses to replace
             os.unlink(self._beside)
             _fsync(self._path.parent)
 
     def abort(self) -> None:
-        with contextlib.suppress(OSError):
-            os.close(self._file)
+        if self._file >= 0:
+            with contextlib.suppress(OSError):
+                os.close(self._file)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._beside)
 
@@ -269,6 +275,15 @@ def _store_errors() -> Iterator[None]:
             why="It is stopped, unreachable or refuses our key.",
             remedy="Nothing was lost; run `imvume doctor`, then try again.",
         ) from error
+
+
+def _unreadable(error: OSError) -> Unavailable:
+    return Unavailable(
+        "archive.storage.unreadable",
+        "The archive's disk refuses to be read.",
+        why=f"The system says {errno.errorcode.get(error.errno or 0, 'an unknown error')}.",
+        remedy="Nothing was lost; run `imvume doctor`, then try again.",
+    )
 
 
 def missing() -> Broken:
