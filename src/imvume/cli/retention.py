@@ -39,7 +39,7 @@ def retention(door: Door, destroy: bool, yes: bool) -> None:
             return door.answer(
                 {"dry_run": True, "classes": facts}, "\n".join(lines) or "Nothing is due. Nothing was changed."
             )
-        if not yes and not door.json:
+        if not yes:
             click.confirm("\n".join([*lines, f"Destroy {total} calls' recordings?"]), abort=True, err=True)
         done = waiting = 0
         for row in _due(house, tenant):
