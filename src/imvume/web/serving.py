@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import ctypes
 import os
+import signal
+import sys
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -25,12 +28,15 @@ from imvume.web.console import console
 # What the command line said, for the process that serves: granian starts it anew and it reads the settings again.
 SAID: Final = "IMVUME_WEB_SAID"
 
+PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
+
 
 class _Said(msgspec.Struct, frozen=True):
     home: str
     listen: str
     tls_certificate: str
     tls_key: str
+    parent: int
 
 
 def serve(config: Config, *, workers: int = 1) -> None:
@@ -44,7 +50,7 @@ def serve(config: Config, *, workers: int = 1) -> None:
     for path in filter(None, (config.tls_certificate, config.tls_key)):
         if not os.access(path, os.R_OK):
             raise _tls("A file of them cannot be read.")
-    said = _Said(str(config.home), config.listen, config.tls_certificate, config.tls_key)
+    said = _Said(str(config.home), config.listen, config.tls_certificate, config.tls_key, os.getpid())
     os.environ[SAID] = msgspec.json.encode(said).decode()
     Server(
         "imvume.web.serving:application",
@@ -68,11 +74,20 @@ def application() -> ASGIApp:
     """The console in a process of its own, with a house of its own. Called by granian."""
     logs.configure()
     said = msgspec.json.decode(os.environ[SAID], type=_Said)
+    _end_with(said.parent)
     stack = ExitStack()
     atexit.register(stack.close)
     house = stack.enter_context(open_house(Path(said.home)))
     config = replace(house.config, listen=said.listen, tls_certificate=said.tls_certificate, tls_key=said.tls_key)
     return console(replace(house, config=config))
+
+
+def _end_with(parent: int) -> None:
+    # Killed outright, granian leaves this process behind, still listening beside its successor.
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it was faster
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def place(listen: str) -> tuple[str, int]:
