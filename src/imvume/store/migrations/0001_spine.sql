@@ -228,6 +228,10 @@ CREATE TABLE call (
 ) PARTITION BY RANGE (call_id);
 COMMENT ON TABLE call IS 'One conversation, as the PBX reported it.';
 CREATE INDEX call_ref ON call (tenant_id, ref);
+-- A filter that nothing matches must not read every call there is: 2 to 11 s over 10 million without these.
+CREATE INDEX call_queue ON call (tenant_id, queue, call_id) WHERE queue IS NOT NULL;
+CREATE INDEX call_campaign ON call (tenant_id, campaign, call_id) WHERE campaign IS NOT NULL;
+CREATE INDEX call_disposition ON call (tenant_id, disposition, call_id) WHERE disposition IS NOT NULL;
 
 CREATE TABLE participant (
     tenant_id    uuid NOT NULL,
