@@ -8,7 +8,7 @@ import click
 
 from imvume.archive.house import place_entries
 from imvume.calls import pack as packs
-from imvume.cli.frame import Door, call_of, command
+from imvume.cli.frame import Door, call_of, command, given_reason
 from imvume.evidence import ledger
 from imvume.staff.actions import looked
 
@@ -24,6 +24,7 @@ from imvume.staff.actions import looked
 @click.option("--reason", required=True, help="Why it leaves the house. It is kept with the call.")
 def export(door: Door, ref: str, output: Path | None, recipients: tuple[str, ...], reason: str) -> None:
     """Write the call REF as a pack: sound, facts and proofs, to be checked with `imvume verify PACK.zip` anywhere."""
+    given_reason(reason)
     with door.tenant() as (house, tenant):
         call = call_of(house, tenant, ref)
         to = output or Path(f"{ref}.zip{'.age' if recipients else ''}")

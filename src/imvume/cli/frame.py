@@ -22,7 +22,7 @@ from imvume.archive.house import House
 from imvume.basics import clock
 from imvume.basics.ids import CallId, TenantId
 from imvume.calls import search
-from imvume.errors import ImvumeError, NotFound
+from imvume.errors import BadInput, ImvumeError, NotFound
 from imvume.store import tenants
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -105,6 +105,17 @@ def call_of(house: House, tenant: TenantId, ref: str) -> CallId:
             remedy="Look for it with `imvume calls`; a reference begins with C-.",
         )
     return call
+
+
+def given_reason(reason: str) -> None:
+    """Raises BadInput for a reason that says nothing: it is kept for the person it concerns."""
+    if len(reason.strip()) < 5:
+        raise BadInput(
+            "cli.reason.missing",
+            "A reason is missing.",
+            why="Every opening and export of a recording is kept with its reason, for the person it is about.",
+            remedy='Say it in a few words: --reason "A complaint, ref 4471".',
+        )
 
 
 def failed(error: Exception) -> int:

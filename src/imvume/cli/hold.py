@@ -31,9 +31,13 @@ def place(door: Door, refs: tuple[str, ...], reason: str) -> None:
 @click.argument("ref")
 def lift(door: Door, ref: str) -> None:
     """Lift the hold REF. A destruction that waited for it goes on by itself."""
-    with door.tenant() as (house, tenant), house.database.transaction(tenant) as tx:
-        calls = holding.release(tx, house.vault, holding.matter_by(tx, ref), by=None, at=door.now())
-        gone = [done for call in calls if (done := destroying.go_on(tx, call, at=door.now()))]
+    with door.tenant() as (house, tenant):
+        with house.database.transaction(tenant) as tx:
+            calls = holding.release(tx, house.vault, holding.matter_by(tx, ref), by=None, at=door.now())
+            gone = [call for call in calls if destroying.go_on(tx, call, at=door.now())]
+        for call in gone:  # promised to the worker too, which may not run just now
+            with house.database.transaction(tenant) as tx:
+                destroying.remove_objects(tx, house.storage, call)
     door.answer(
         {"hold": ref, "calls": len(calls), "destroyed": len(gone)},
         f"{ref} is lifted. Of its {len(calls)} calls, {len(gone)} waited to be destroyed and are.",
