@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from imvume.store import embedded
+from imvume.store import postmaster
 
 
 class Running:
@@ -72,7 +72,7 @@ class Running:
 def home() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="imvume-start-"))
     yield path / "house"
-    if told := embedded._postmaster(path / "house" / "postgres" / "data"):
+    if told := postmaster.read(path / "house" / "postgres" / "data"):
         os.kill(told[0], signal.SIGKILL)
     shutil.rmtree(path, ignore_errors=True)
 
@@ -120,7 +120,7 @@ def test_from_nothing_to_a_link_that_opens_and_back_to_nothing(home: Path, begin
     assert home.stat().st_mode & 0o007 == 0
     assert (home / "keys").stat().st_mode & 0o777 == 0o700
     assert first.end() == 0
-    assert embedded._postmaster(home / "postgres" / "data") is None
+    assert postmaster.read(home / "postgres" / "data") is None
     assert _answers(said["address"]) == 0
     assert "the worker has stopped" in (home / "logs" / "worker.log").read_text()
     # The same house again: the same tenant, and a link still, for nobody has taken one up.
@@ -142,7 +142,7 @@ def test_a_port_that_is_taken_is_told_before_anything_runs(home: Path, begin: Ca
         start = Running(home, "--listen", f"127.0.0.1:{taken.getsockname()[1]}")
         out, _ = start.process.communicate(timeout=40)
     assert json.loads(out)["error"]["code"] == "cli.start.port-taken"
-    assert embedded._postmaster(home / "postgres" / "data") is None
+    assert postmaster.read(home / "postgres" / "data") is None
 
 
 @pytest.mark.slow
@@ -155,10 +155,10 @@ def test_console_worker_and_database_are_brought_back_when_they_are_killed(
     for pid in before.values():
         os.kill(pid, signal.SIGKILL)
     _eventually(lambda: set(start.children()) == {"web", "worker"} and start.children() != before)
-    told = embedded._postmaster(home / "postgres" / "data")
+    told = postmaster.read(home / "postgres" / "data")
     assert told
     os.kill(told[0], signal.SIGKILL)
-    _eventually(lambda: (now := embedded._postmaster(home / "postgres" / "data")) and now[0] != told[0])
+    _eventually(lambda: (now := postmaster.read(home / "postgres" / "data")) and now[0] != told[0])
     _eventually(lambda: _answers(said["set_up"]) == 200)
     assert start.end() == 0
 
@@ -172,7 +172,7 @@ def test_killed_outright_it_leaves_no_child_and_the_next_start_works(home: Path,
     start.process.kill()
     start.process.communicate()
     _eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children.values()))
-    _eventually(lambda: embedded._postmaster(home / "postgres" / "data") is None)  # the last to leave stops it
+    _eventually(lambda: postmaster.read(home / "postgres" / "data") is None)  # the last to leave stops it
     assert begin().ready()["set_up"]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from imvume.store import embedded
+from imvume.store import postmaster
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def home() -> Iterator[Path]:
     """A house that a server's own user can be let into, stopped and removed afterwards."""
     path = Path(tempfile.mkdtemp(prefix="imvume-home-"))
     yield path
-    if told := embedded._postmaster(path / "postgres" / "data"):
+    if told := postmaster.read(path / "postgres" / "data"):
         _kill(told[0])
     shutil.rmtree(path, ignore_errors=True)
 

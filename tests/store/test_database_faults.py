@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,10 +17,11 @@ import pytest
 from imvume.basics import clock
 from imvume.basics.ids import TenantId, uuid7
 from imvume.errors import Unavailable
-from imvume.store import embedded, sweeps, tenants
+from imvume.store import jobs, postmaster, sweeps, tenants
 from imvume.store.database import Database, Tx
 from imvume.store.embedded import Postgres
 from imvume.store.migrate import migrate
+from imvume.store.queue import Queue
 
 
 @pytest.fixture
@@ -34,7 +39,7 @@ def pool(server: Postgres) -> Iterator[Database]:
 
 
 def _kill(server: Postgres) -> None:
-    told = embedded._postmaster(server.data)
+    told = postmaster.read(server.data)
     assert told is not None
     os.kill(told[0], signal.SIGKILL)
 
@@ -159,6 +164,38 @@ def test_a_restart_while_eight_threads_write_loses_nothing_that_was_answered(ser
     assert set(refused) == {"store.database.away"}
     with pool.transaction(tenant) as tx:
         assert all(sweeps.standing(tx, name) for name in answered)
+
+
+def test_a_worker_waits_for_a_killed_server_and_goes_on_with_the_queue(server: Postgres, pool: Database) -> None:
+    tenant = _tenant(pool)
+    kept: list[int] = []
+
+    def promise(no: int) -> None:
+        with pool.transaction(tenant) as tx:
+            jobs.later(tx, "test.no", no=no)
+
+    loop, stop = asyncio.new_event_loop(), asyncio.Event()
+    with ThreadPoolExecutor(2) as threads, ThreadPoolExecutor(1) as beside:
+        queue = Queue(pool, {"test.no": lambda tenant, args: kept.append(args["no"])}, threads, 2, timedelta(seconds=2))
+        running = beside.submit(loop.run_until_complete, queue.run(stop))
+        try:
+            promise(1)
+            _eventually(lambda: 1 in kept)
+            _kill(server)
+            server.start()
+            promise(2)
+            _eventually(lambda: 2 in kept)
+        finally:
+            loop.call_soon_threadsafe(stop.set)
+            running.result(timeout=40)
+            loop.close()
+
+
+def _eventually(true: Callable[[], object]) -> None:
+    limit = time.monotonic() + 40
+    while not true():
+        assert time.monotonic() < limit, "it did not come about"
+        time.sleep(0.05)
 
 
 def test_an_error_of_the_caller_is_no_outage(pool: Database) -> None:

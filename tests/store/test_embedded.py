@@ -13,12 +13,12 @@ import psycopg
 import pytest
 
 from imvume.errors import Unavailable
-from imvume.store import account, embedded, programs
+from imvume.store import account, embedded, postmaster, programs
 from imvume.store.embedded import Postgres
 
 
 def _pid(server: Postgres) -> int:
-    told = embedded._postmaster(server.data)
+    told = postmaster.read(server.data)
     assert told is not None
     return told[0]
 
@@ -35,7 +35,7 @@ def test_a_house_gets_a_server_of_its_own_and_keeps_what_was_written(home: Path)
         _one(server.owner_dsn, "CREATE TABLE t AS SELECT 42 AS n")
     with Postgres(home) as server:
         assert _one(server.owner_dsn, "SELECT n FROM t") == 42
-    assert embedded._postmaster(home / "postgres" / "data") is None
+    assert postmaster.read(home / "postgres" / "data") is None
 
 
 def test_it_is_utf8_with_the_locale_c_checksums_on_and_nothing_lost_to_speed(home: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_second_process_attaches_and_the_last_to_leave_stops_it(home: Path) ->
     first.stop()
     assert _one(second.dsn, "SELECT 1") == 1
     second.stop()
-    assert embedded._postmaster(first.data) is None
+    assert postmaster.read(first.data) is None
     second.stop()  # leaving twice is no harm
 
 
@@ -107,7 +107,7 @@ def test_a_process_that_is_killed_has_left(home: Path) -> None:
         other.wait()
         assert _one(server.dsn, "SELECT 1") == 1  # it outlives the one who started it
         server.stop()
-        assert embedded._postmaster(server.data) is None
+        assert postmaster.read(server.data) is None
     finally:
         other.kill()
         other.wait()
@@ -127,7 +127,7 @@ def test_two_that_start_at_once_share_one_server(home: Path) -> None:
     for process in both:
         process.communicate(timeout=60)
         assert process.returncode == 0
-    assert embedded._postmaster(home / "postgres" / "data") is None
+    assert postmaster.read(home / "postgres" / "data") is None
 
 
 def test_what_was_committed_survives_a_kill_and_the_next_start_comes_at_once(home: Path) -> None:
@@ -148,7 +148,7 @@ def test_a_zombie_that_holds_the_lock_counts_as_dead(home: Path) -> None:
         time.sleep(0.01)
     lock = home / "postgres" / "data" / "postmaster.pid"
     lock.write_text(f"{child.pid}\n{lock.parent}\n1\n5432\n/nowhere\n\n 0 0\nready\n")
-    assert not embedded._alive(child.pid, lock.parent)
+    assert not postmaster.alive(child.pid, lock.parent)
     child.wait()
     with Postgres(home) as server:
         assert _one(server.dsn, "SELECT 1") == 1

@@ -15,14 +15,14 @@ import psycopg
 import pytest
 
 from imvume.errors import Unavailable
-from imvume.store import account, embedded, programs
+from imvume.store import account, embedded, postmaster, programs
 from imvume.store.embedded import Postgres
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs to be root to become somebody else")
 
 
 def _pid(server: Postgres) -> int:
-    told = embedded._postmaster(server.data)
+    told = postmaster.read(server.data)
     assert told is not None
     return told[0]
 

@@ -244,7 +244,11 @@ def test_a_job_that_kills_its_worker_every_time_is_parked(
     for _ in range(jobs.DEATHS_MAX):
         before = mark.read_text().count("begun")
         worker = _start(postgres, name, mark, "die")
-        worker.wait(timeout=60)
+        try:
+            worker.wait(timeout=60)
+        finally:
+            worker.kill()
+            worker.wait()
         assert mark.read_text().count("begun") == before + 1
     with _worker(database, {name: lambda tenant, args: mark.write_text("run again")}):
         _eventually(lambda: _rows(postgres, name)[0][1] == "failed")

@@ -27,7 +27,7 @@ from playwright.sync_api import Page, expect
 from asterisk.fixture import NALEDI, Morning
 from asterisk.lab import Lab
 from asterisk.speech import RATE, heard
-from imvume.store import embedded
+from imvume.store import postmaster
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.browser, pytest.mark.slow]
 
@@ -41,7 +41,7 @@ def home() -> Iterator[Path]:
     above = Path(tempfile.mkdtemp(prefix="imvume-story-"))
     above.chmod(0o711)  # under root the embedded PostgreSQL is another user, who must come through
     yield above / "house"
-    if told := embedded._postmaster(above / "house/postgres/data"):
+    if told := postmaster.read(above / "house/postgres/data"):
         os.kill(told[0], signal.SIGKILL)
     shutil.rmtree(above, ignore_errors=True)
 

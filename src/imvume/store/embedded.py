@@ -26,6 +26,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
 from imvume.errors import ImvumeError, Unavailable
+from imvume.store import postmaster
 from imvume.store.account import Account, account
 from imvume.store.database import Tx
 from imvume.store.programs import programs
@@ -119,8 +120,8 @@ class Postgres:
 
     def serving(self) -> bool:
         """Whether the server answers, or will in a moment; cheap enough to ask every second."""
-        told = _postmaster(self.data)
-        return told is not None and _alive(told[0], self.data)
+        told = postmaster.read(self.data)
+        return told is not None and postmaster.alive(told[0], self.data)
 
     def stop(self) -> None:
         """Leave, and stop the server if nobody else of this house is using it."""
@@ -190,7 +191,7 @@ class Postgres:
     def _serving(self) -> Path | None:
         """The socket folder of the server that runs on our data, once it is ready; None if none runs."""
         limit = time.monotonic() + RECOVERY_SECONDS
-        while (told := _postmaster(self.data)) and _alive(told[0], self.data):
+        while (told := postmaster.read(self.data)) and postmaster.alive(told[0], self.data):
             if told[2] == "ready":
                 return told[1]
             if time.monotonic() > limit:
@@ -207,7 +208,7 @@ class Postgres:
         options = self._settings(who, socket)
         limit = time.monotonic() + START_TRIES_SECONDS
         while True:
-            _forget_stranger(self.data)
+            postmaster.forget_stranger(self.data)
             code, said = who.run(
                 bin / "pg_ctl", "start", "-D", self.data, "-l", self.data / "start.log",
                 "-w", "-t", str(RECOVERY_SECONDS), "-o", options,
@@ -283,49 +284,6 @@ class Postgres:
                 tx.run("store.found_role")
             if not known["database"]:
                 tx.run("store.found_database")
-
-
-def _postmaster(data: Path) -> tuple[int, Path, str] | None:
-    """Process id, socket folder and state of the server, as it wrote them (miscadmin.h, LOCK_FILE_LINE_*)."""
-    try:
-        lines = (data / "postmaster.pid").read_text("utf-8").splitlines()
-        return int(lines[0]), Path(lines[4]), lines[7].strip()
-    except (FileNotFoundError, IndexError, ValueError):
-        return None
-
-
-def _alive(pid: int, data: Path) -> bool:
-    """Whether `pid` is a living server of `data`: not a zombie, and not a stranger with the same number."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0]
-        return state not in "ZX" and _inside(pid, data)
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def _inside(pid: int, data: Path) -> bool:
-    # Every process of a server works in its data folder.
-    try:
-        return Path(f"/proc/{pid}/cwd").readlink() == data.resolve()
-    except OSError:
-        return False
-
-
-def _forget_stranger(data: Path) -> None:
-    """Remove the lock of a server that died with the machine, where its number now names something else.
-
-    PostgreSQL would refuse to start for as long as that other process lives: in a container,
-    where numbers start anew, that is for ever. It is removed only if nothing works in the
-    data folder any more: a backend that outlived its postmaster could still be writing.
-    """
-    told = _postmaster(data)
-    if told is None or not Path(f"/proc/{told[0]}").exists() or _inside(told[0], data):
-        return
-    with suppress(FileNotFoundError):
-        if Path(f"/proc/{told[0]}/stat").read_text("utf-8").rpartition(")")[2].split()[0] in "ZX":
-            return  # still dying; PostgreSQL's own check is the better judge in a moment
-    if not any(_inside(int(path.name), data) for path in Path("/proc").iterdir() if path.name.isdigit()):
-        (data / "postmaster.pid").unlink(missing_ok=True)
 
 
 def _tail(path: Path) -> str:
