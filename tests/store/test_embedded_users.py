@@ -99,12 +99,13 @@ def test_an_ordinary_user_runs_it_as_himself(home: Path) -> None:
     os.chown(home, nobody.pw_uid, nobody.pw_gid)
     script = """
         import os, sys
-        from imvume.store.embedded import Postgres, _postmaster
+        from imvume.store import postmaster
+        from imvume.store.embedded import Postgres
         import psycopg
         with Postgres(__import__("pathlib").Path(sys.argv[1])) as server:
             with psycopg.connect(server.dsn) as c:
                 print(c.execute("SELECT current_user").fetchone()[0])
-            print(os.stat(f"/proc/{_postmaster(server.data)[0]}").st_uid)
+            print(os.stat(f"/proc/{postmaster.read(server.data)[0]}").st_uid)
     """
     # He may read this Python, which lies in root's own folder on some machines, and has no other right.
     done = subprocess.run(
