@@ -115,7 +115,8 @@ def test_a_process_that_is_killed_has_left(home: Path) -> None:
 
 
 def test_two_that_start_at_once_share_one_server(home: Path) -> None:
-    script = "import sys; from imvume.store.embedded import Postgres; from imvume.store import postmaster; from pathlib import Path\n"
+    script = "import sys; from pathlib import Path\n"
+    script += "from imvume.store import postmaster; from imvume.store.embedded import Postgres\n"
     script += "p = Postgres(Path(sys.argv[1])); p.start(); print(postmaster.read(p.data)[0], flush=True)\n"
     script += "sys.stdin.read(); p.stop()"
     both = [
