@@ -205,6 +205,29 @@ def test_what_decrypting_raises_is_raised() -> None:
         list(playback.read(0, playback.size))
 
 
+def test_a_damaged_opus_that_decodes_but_does_not_seek_is_played_from_its_beginning() -> None:
+    name, data = make.lossy()["opus"]
+    third = data.index(b"OggS", data.index(b"OggS", 4) + 4)
+    body = third + 27 + data[third + 26]
+    end = body + sum(data[third + 27 : body])
+    serial = int.from_bytes(data[third + 14 : third + 18], "little")
+    timeless = make.ogg_page(0, -1, 2, data[body:end], data[third + 27 : body], serial)
+    [stored] = make.packed(data[:third] + timeless + data[end:], name)
+    everything = whole([stored])
+    middle = len(everything) * 9 // 10
+    playback = Playback([leg(stored)])
+    assert b"".join(playback.read(middle, middle + 9_999)) == everything[middle : middle + 9_999]
+
+
+@pytest.mark.parametrize("wild", [np.nan, np.inf, -np.inf, 1e38, 3.0])
+def test_a_float_that_is_no_sound_is_kept_and_played_as_what_can_be_heard(wild: float) -> None:
+    content = np.array([0.5, wild, -0.5] * 100, "<f4").tobytes()
+    [stored] = make.packed(make.wav(content, tag=3, bits=32))
+    assert make.content(stored) == content
+    expected = 0 if np.isnan(wild) else 32_767 if wild > 0 else -32_768
+    assert heard([stored]).ravel().tolist() == [16_384, expected, -16_384] * 100
+
+
 def test_a_call_has_one_leg_or_two() -> None:
     for legs in ([], [leg(SIDES["pcm"][0])] * 3):
         with pytest.raises(ValueError, match="one leg or two"):

@@ -85,6 +85,12 @@ class Decoder:
 
 
 def pcm16(block: NDArray[np.float32]) -> NDArray[np.int16]:
-    """16-bit samples of what a lossy decoder gave: beyond full scale is cut, never wrapped round to the other sign."""
-    loud: NDArray[np.int16] = np.clip(np.rint(block * np.float32(32_768)), -32_768, 32_767).astype(np.int16)
+    """16-bit samples of floats, of which 1.0 is full scale.
+
+    Beyond full scale is cut, never wrapped round to the other sign; and what no ear could
+    use (NaN, which damaged recordings decode to, and which a float may be) is silence.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        wave = np.nan_to_num(np.rint(block * np.float32(32_768)), copy=False, nan=0.0)
+    loud: NDArray[np.int16] = np.clip(wave, -32_768, 32_767).astype(np.int16)
     return loud

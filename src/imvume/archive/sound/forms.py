@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imvume.archive.sound import g711
+from imvume.archive.sound.decode import pcm16
 from imvume.archive.sound.facts import Sound
 
 Samples = NDArray[Any]
@@ -90,13 +91,6 @@ def _high16(content: Samples) -> NDArray[np.int16]:
     return high
 
 
-def _float16(content: Samples) -> NDArray[np.int16]:
-    # A float may be anything at all, so what no ear could use (NaN, infinity) is made silent or loudest.
-    with np.errstate(over="ignore", invalid="ignore"):
-        wave = np.nan_to_num(content.view("<f4") * np.float32(32_768), nan=0.0)
-    return np.clip(wave, -32_768, 32_767).astype(np.int16)
-
-
 def _codes(law: g711.Law) -> Form:
     return Form(
         f"flac-{law.name}", 1, "PCM_S8", 1, "int16",
@@ -122,7 +116,7 @@ FORMS: Final[dict[str, Form]] = {
         Form("flac-pcm8", 1, "PCM_S8", 1, "int16", _wave8, _bytes8, _wave8),
         Form("flac-pcm24", 3, "PCM_24", 1, "int32", _wave24, _bytes24, _upper16),
         Form("flac-pcm32", 4, "PCM_16", 2, "int16", _halves, _whole, _high16),
-        Form("flac-float", 4, "PCM_16", 2, "int16", _halves, _whole, _float16),
+        Form("flac-float", 4, "PCM_16", 2, "int16", _halves, _whole, lambda content: pcm16(content.view("<f4"))),
         _codes(g711.ULAW),
         _codes(g711.ALAW),
         _spoken(g711.ULAW),

@@ -65,16 +65,27 @@ class Lossy:
         return np.concatenate(pieces) if pieces else np.empty((0, self.channels), np.int16)
 
     def _decode(self, start: int, size: int) -> NDArray[np.int16]:
-        samples = np.zeros((size, self.channels), np.int16)
         run_up = min(start, RUN_UP * self.rate)
+        wanted = min(size, self.frames - start)  # beyond its end a damaged file may hold what cannot be decoded
         try:
             decoder = self._at(start - run_up)
-            self._take(decoder, run_up)
-            taken = self._take(decoder, size)
+            taken = self._take(decoder, run_up + wanted)[run_up:]
         except Undecodable:
-            raise refusals.damaged() from None
+            # A damaged Ogg may decode from its beginning, as it did when it was packed, and yet not seek.
+            taken = self._from_the_beginning(start, wanted)
+        samples = np.zeros((size, self.channels), np.int16)
         samples[: len(taken)] = taken
         return samples
+
+    def _from_the_beginning(self, start: int, size: int) -> NDArray[np.int16]:
+        try:
+            self.close()
+            decoder = self._at(0)
+            while start > 0 and len(block := decoder.read(min(start, BLOCK), "float32")):
+                start -= len(block)
+            return self._take(decoder, size)
+        except Undecodable:
+            raise refusals.damaged() from None
 
     def _take(self, decoder: Decoder, frames: int) -> NDArray[np.int16]:
         pieces = [np.empty((0, self.channels), np.int16)]

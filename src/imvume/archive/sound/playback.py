@@ -76,7 +76,10 @@ class Playback:
             frame, last, most = start // width, -(-stop // width), _FIRST
             while frame < last:
                 upto = min(frame + most, last)
-                block = np.concatenate([side.frames_of(frame, upto) for side in sides], axis=1)
+                try:
+                    block = np.concatenate([side.frames_of(frame, upto) for side in sides], axis=1)
+                except BadInput:
+                    raise refusals.stored() from None
                 data = block.astype("<i2", copy=False).tobytes()
                 yield data[max(0, start - frame * width) : stop - frame * width]
                 frame, most = upto, _NEXT
